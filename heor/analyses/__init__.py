@@ -1,0 +1,1 @@
+"""One file a question; each reads ``Outcomes`` and knows nothing of survival curves."""

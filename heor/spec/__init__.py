@@ -1,0 +1,1 @@
+"""What a study is, as frozen data: expressions, distributions, parameters, records, tables."""
