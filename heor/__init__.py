@@ -1,0 +1,1 @@
+"""Partitioned-survival cost-effectiveness models from plain tables."""
