@@ -1,0 +1,679 @@
+"""What the analyses return: frozen tables of plain numbers, read by reports and the command line.
+
+Money is in the study's currency, QALYs and life years per patient, both discounted unless a name
+says ``undiscounted``. Tuples that go with ``thresholds`` are aligned with it. A ratio that has no
+meaning is None, and ``status`` says why in words (methods 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heor.engine.outcomes import Outcomes
+from heor.spec.parameters import Draws, FloatArray
+from heor.spec.records import Spec
+
+#: Statuses of `IncrementalRow`.
+ON_FRONTIER = "on the frontier"
+STRICTLY_DOMINATED = "dominated"
+EXTENDEDLY_DOMINATED = "extendedly dominated"
+
+#: Quadrants of the cost-effectiveness plane, clockwise, and the word for points on an axis.
+QUADRANTS = ("NE", "SE", "SW", "NW")
+ON_AXIS = "on axis"
+
+#: Directions of a scenario for the intervention.
+FAVOURABLE, UNFAVOURABLE, NEUTRAL = "favourable", "unfavourable", "neutral"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncrementalRow:
+    """One strategy of the fully incremental table (methods 6.1).
+
+    Parameters
+    ----------
+    id : str
+        Strategy.
+    cost, qaly : float
+        Its totals.
+    versus : str or None
+        The frontier strategy before it; None for the first on the frontier and off the frontier.
+    delta_cost, delta_qaly, icer : float or None
+        Against ``versus``; None where ``versus`` is None. ``icer`` is currency per QALY.
+    status : str
+        "on the frontier", "dominated" or "extendedly dominated".
+    dominated_by : tuple of str
+        Strictly: every strategy that costs no more and gives at least as much, one of the two
+        strictly. Extendedly: the two frontier neighbours. Else empty.
+    note : str
+        What else to say: equal ICERs, duplicates; "" when nothing.
+    """
+
+    id: str
+    cost: float
+    qaly: float
+    versus: str | None
+    delta_cost: float | None
+    delta_qaly: float | None
+    icer: float | None
+    status: str
+    dominated_by: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairwiseRow:
+    """One strategy against the reference (methods 6.2).
+
+    Parameters
+    ----------
+    id, versus : str
+        Strategy and reference.
+    delta_cost, delta_qaly, delta_ly : float
+        Discounted increments.
+    delta_cost_undiscounted, delta_qaly_undiscounted, delta_ly_undiscounted : float or None
+        The same undiscounted, where known.
+    evlyg : float or None
+        Equal-value life years gained (methods 4).
+    icer : float or None
+        Currency per QALY gained, only where costs and QALYs both rise; without severity weight.
+    cost_per_ly, cost_per_evlyg : float or None
+        Currency per life year and per evLY gained, only where costs and the gain are positive.
+    saving_per_qaly_forgone : float or None
+        In the south-west quadrant only.
+    quadrant : str
+        "NE", "SE", "SW", "NW" or "on axis".
+    status : str
+        The comparison in words, e.g. "dominant", "dominated", "more costly, more effective",
+        "less costly, less effective: saves USD 12,345 per QALY forgone".
+    thresholds, inmb : tuple of float
+        Incremental net monetary benefit, k·w·ΔQALY − ΔC, per threshold.
+    inhb : tuple of (float or None)
+        Incremental net health benefit in QALYs, w·ΔQALY − ΔC/k; None at k = 0.
+    severity_weight : float
+        w.
+    """
+
+    id: str
+    versus: str
+    delta_cost: float
+    delta_qaly: float
+    delta_ly: float | None
+    delta_cost_undiscounted: float | None
+    delta_qaly_undiscounted: float | None
+    delta_ly_undiscounted: float | None
+    evlyg: float | None
+    icer: float | None
+    cost_per_ly: float | None
+    cost_per_evlyg: float | None
+    saving_per_qaly_forgone: float | None
+    quadrant: str
+    status: str
+    thresholds: tuple[float, ...]
+    inmb: tuple[float, ...]
+    inhb: tuple[float | None, ...]
+    severity_weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyTotals:
+    """Totals of one strategy, discounted and not, and their parts.
+
+    The mappings go from cost category or state id (plus ``events`` for what belongs to no state)
+    to a number; each sums to its total. ``nmb`` (currency) and ``nhb`` (QALYs, None at k = 0) are
+    per threshold.
+    """
+
+    id: str
+    label: str
+    cost: float
+    qaly: float
+    ly: float
+    evly: float
+    cost_undiscounted: float
+    qaly_undiscounted: float
+    ly_undiscounted: float
+    cost_by_category: Mapping[str, float]
+    cost_by_category_undiscounted: Mapping[str, float]
+    cost_by_state: Mapping[str, float]
+    cost_by_state_undiscounted: Mapping[str, float]
+    ly_by_state: Mapping[str, float]
+    ly_by_state_undiscounted: Mapping[str, float]
+    qaly_by_state: Mapping[str, float]
+    qaly_by_state_undiscounted: Mapping[str, float]
+    nmb: tuple[float, ...]
+    nhb: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseCase:
+    """The deterministic result of a spec.
+
+    Parameters
+    ----------
+    currency, reference : str
+        As in the settings.
+    thresholds : tuple of float
+        Currency per QALY, as in the settings.
+    severity_weight : float
+        w of methods 6.2.
+    strategies : tuple of StrategyTotals
+        In table order.
+    incremental : tuple of IncrementalRow
+        Frontier first in order of QALYs, then the others by cost.
+    pairwise : tuple of PairwiseRow
+        Every other strategy against the reference, in table order.
+    best : tuple of str
+        The strategy with the highest NMB at each threshold (the first in table order in a tie).
+    draws, outcomes : Draws, Outcomes
+        The one row that was evaluated and its full outcomes.
+    """
+
+    currency: str
+    reference: str
+    thresholds: tuple[float, ...]
+    severity_weight: float
+    strategies: tuple[StrategyTotals, ...]
+    incremental: tuple[IncrementalRow, ...]
+    pairwise: tuple[PairwiseRow, ...]
+    best: tuple[str, ...]
+    draws: Draws
+    outcomes: Outcomes
+
+    def totals(self, strategy: str) -> StrategyTotals:
+        """Totals of one strategy."""
+        return next(row for row in self.strategies if row.id == strategy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccrualRow:
+    """How much of a strategy's discounted gain over the reference has accrued by ``year``.
+
+    ``qaly_share`` and ``ly_share`` are shares of the whole increment; None where the whole
+    increment is within 1e-9 of zero. A share may pass 1 or be negative when the increment
+    changes sign over time. ``within_horizon`` is False where ``year`` passes the horizon.
+    """
+
+    id: str
+    versus: str
+    year: float
+    delta_qaly: float
+    qaly_share: float | None
+    delta_ly: float
+    ly_share: float | None
+    within_horizon: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioChange:
+    """What a scenario does to one strategy against the base study's reference.
+
+    ``inmb`` and ``delta_inmb`` (scenario − base) are per threshold of the base study;
+    ``direction`` is "favourable", "unfavourable" or "neutral" to the strategy at
+    `ScenarioResult.threshold`.
+    """
+
+    id: str
+    inmb: tuple[float, ...]
+    delta_inmb: tuple[float, ...]
+    direction: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioResult:
+    """One named scenario, evaluated at its base values.
+
+    Parameters
+    ----------
+    name, purpose : str
+        As in the table.
+    changes : tuple of (str, str)
+        Target and value of each change.
+    thresholds : tuple of float
+        The base study's thresholds, for ``effects``.
+    threshold : float
+        The one that decides ``direction`` (the middle one).
+    result : BaseCase
+        Totals, incremental table and pairwise rows under the scenario.
+    effects : tuple of ScenarioChange
+        One per strategy other than the base study's reference.
+    """
+
+    name: str
+    purpose: str
+    changes: tuple[tuple[str, str], ...]
+    thresholds: tuple[float, ...]
+    threshold: float
+    result: BaseCase
+    effects: tuple[ScenarioChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DsaPoint:
+    """A comparison at one value of one parameter. ``inmb`` is per threshold."""
+
+    value: float
+    delta_cost: float
+    delta_qaly: float
+    inmb: tuple[float, ...]
+    icer: float | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DsaBar:
+    """One bar of a tornado.
+
+    ``swing`` is the range of INMB over low, base and high, per threshold (currency).
+    ``icer_swing`` is the range of the ICER over low, base and high; None where one of them has
+    no meaning.
+    """
+
+    parameter: str
+    label: str
+    unit: str
+    low: DsaPoint
+    high: DsaPoint
+    swing: tuple[float, ...]
+    icer_swing: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DsaComparison:
+    """The tornado of one strategy against the reference; ``bars`` by falling swing of INMB."""
+
+    id: str
+    versus: str
+    base: DsaPoint
+    bars: tuple[DsaBar, ...]
+
+    def by_swing(self, threshold_index: int) -> tuple[DsaBar, ...]:
+        """Bars by falling swing of INMB at another threshold."""
+        return tuple(sorted(self.bars, key=lambda bar: -bar.swing[threshold_index]))
+
+    def by_icer(self) -> tuple[DsaBar, ...]:
+        """Bars whose ICERs all have a meaning, by falling swing of the ICER."""
+        kept = [bar for bar in self.bars if bar.icer_swing is not None]
+        return tuple(sorted(kept, key=lambda bar: -(bar.icer_swing or 0.0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DsaResult:
+    """One-way sensitivity analysis (methods 7.3).
+
+    Parameters
+    ----------
+    thresholds : tuple of float
+        Currency per QALY.
+    threshold : float
+        The one whose swing orders the bars (the middle one).
+    comparisons : tuple of DsaComparison
+        One per strategy other than the reference, in table order.
+    left_out : tuple of (str, str)
+        Parameter id and the reason, for parameters that are uncertain but have no bar.
+    draws, outcomes : Draws, Outcomes
+        Row 0 is the base case; labels ``parameter`` and ``bound``.
+    """
+
+    thresholds: tuple[float, ...]
+    threshold: float
+    comparisons: tuple[DsaComparison, ...]
+    left_out: tuple[tuple[str, str], ...]
+    draws: Draws
+    outcomes: Outcomes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsaResult:
+    """All draws of a probabilistic analysis and what came out.
+
+    Parameters
+    ----------
+    draws : Draws
+        Inputs, each ``(draw,)``.
+    outcomes : Outcomes
+        ``(draw, strategy, outcome)``.
+    seed, n : int
+        Seed and number of draws.
+    sampler : str
+        "random", "latin_hypercube" or "sobol".
+    replicates : int
+        Independent randomisations that the draws consist of; 1 for ``random``.
+    replicate : array of int ``(draw,)``
+        Which randomisation each draw belongs to, from 0.
+    stopping : str
+        Why ``n`` is what it is, in words, when a precision was asked for; else "".
+    """
+
+    draws: Draws
+    outcomes: Outcomes
+    seed: int
+    n: int
+    sampler: str
+    replicates: int
+    replicate: NDArray[np.int64]
+    stopping: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean over draws: its Monte Carlo standard error, the draws' SD and 2.5-97.5 percentiles.
+
+    ``mcse`` is NaN where it cannot be estimated (one draw, or one randomisation of a
+    stratified sample).
+    """
+
+    mean: float
+    mcse: float
+    sd: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probability:
+    """A share of draws and its Monte Carlo standard error."""
+
+    value: float
+    mcse: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsaStrategy:
+    """Means of one strategy. ``nmb`` is per study threshold."""
+
+    id: str
+    label: str
+    cost: Estimate
+    qaly: Estimate
+    ly: Estimate
+    evly: Estimate
+    nmb: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsaIncrement:
+    """Means of one strategy against the reference.
+
+    Parameters
+    ----------
+    id, versus : str
+        Strategy and reference.
+    delta_cost, delta_qaly, delta_ly, evlyg : Estimate
+        Increments.
+    inmb : tuple of Estimate
+        Per study threshold.
+    probability : tuple of Probability
+        Share of draws with INMB > 0 (ties count half), per study threshold: against the
+        reference alone, unlike the CEAC.
+    icer : float or None
+        Ratio of the means, never the mean of ratios; it has no interval (methods 6.3).
+    icer_mcse : float or None
+        Its Monte Carlo standard error (methods 7.4).
+    status, quadrant : str
+        Of the means, as in `PairwiseRow`.
+    pairwise : PairwiseRow
+        The means in the same form as the base case.
+    quadrants : mapping of str to float
+        Shares of draws in NE, SE, SW, NW and "on axis"; they sum to 1.
+    """
+
+    id: str
+    versus: str
+    delta_cost: Estimate
+    delta_qaly: Estimate
+    delta_ly: Estimate
+    evlyg: Estimate
+    inmb: tuple[Estimate, ...]
+    probability: tuple[Probability, ...]
+    icer: float | None
+    icer_mcse: float | None
+    status: str
+    quadrant: str
+    pairwise: PairwiseRow
+    quadrants: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptability:
+    """Acceptability, its frontier and the value of perfect information over thresholds.
+
+    Parameters
+    ----------
+    strategies : tuple of str
+        Order of the strategy axis.
+    thresholds : array ``(threshold,)``
+        Currency per QALY, rising.
+    ceac : array ``(threshold, strategy)``
+        Share of draws in which the strategy has the highest NMB of all; rows sum to 1.
+    best : array of int ``(threshold,)``
+        Index of the strategy with the highest mean NMB.
+    ceaf : array ``(threshold,)``
+        The CEAC of ``best``.
+    evpi : array ``(threshold,)``
+        Currency per patient, >= 0.
+    expected_loss : array ``(threshold, strategy)``
+        Mean NMB lost by always choosing the strategy; its smallest value is the EVPI.
+    """
+
+    strategies: tuple[str, ...]
+    thresholds: FloatArray
+    ceac: FloatArray
+    best: NDArray[np.int64]
+    ceaf: FloatArray
+    evpi: FloatArray
+    expected_loss: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convergence:
+    """Running results of one comparison after the first ``draws`` draws; arrays ``(point,)``.
+
+    ``icer`` is NaN where it has no meaning; ``probability`` is the share with INMB > 0;
+    ``inmb_half_width`` is 1.96 s/√n of INMB (currency).
+    """
+
+    id: str
+    versus: str
+    threshold: float
+    draws: NDArray[np.int64]
+    delta_cost: FloatArray
+    delta_qaly: FloatArray
+    inmb: FloatArray
+    inmb_half_width: FloatArray
+    icer: FloatArray
+    probability: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecommendedDraws:
+    """How many independent draws one comparison needs, and why.
+
+    ``for_inmb`` and ``for_icer`` are the numbers each rule asks for (None where a rule does not
+    apply), ``draws`` the larger, ``reached`` whether the analysis had as many.
+    """
+
+    id: str
+    versus: str
+    threshold: float
+    draws: int | None
+    for_inmb: int | None
+    for_icer: int | None
+    reached: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """How far the cap moved a strategy's curves over the draws (methods 1.3).
+
+    ``share`` is person-time moved as a share of undiscounted life years. ``draws`` counts draws
+    in which any was moved, ``cycles`` the mean number of cycle boundaries; ``floor_years`` is the
+    mean person-time capped because of the background-mortality floor.
+    """
+
+    strategy: str
+    mean_share: float
+    max_share: float
+    limit: float
+    over_limit: bool
+    draws: int
+    of_draws: int
+    mean_years: float
+    mean_cycles: float
+    floor_years: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterCheck:
+    """Sampled inputs against what the table asked for (methods 7.5).
+
+    ``error_in_se`` is (sample mean − mean)/(SD/√N); ``sd_ratio`` the sample SD over the input SD.
+    Both None where the distribution has no such moment. ``warning`` is "" when all is well.
+    """
+
+    parameter: str
+    mean: float
+    sd: float
+    sample_mean: float
+    sample_sd: float
+    error_in_se: float | None
+    sd_ratio: float | None
+    warning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseCheck:
+    """A PSA mean against the base case: ``difference`` = PSA mean − base.
+
+    ``in_mcse`` is the difference in Monte Carlo standard errors (None without an MCSE): a
+    difference beyond chance is no error but the mark of a model that is not linear in its
+    inputs; ``words`` says which.
+    """
+
+    strategy: str
+    outcome: str
+    base: float
+    psa: float
+    difference: float
+    relative: float | None
+    in_mcse: float | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsaSummary:
+    """Everything a report says about a probabilistic analysis.
+
+    Parameters
+    ----------
+    n, seed, sampler, replicates, stopping
+        As in `PsaResult`.
+    reference : str
+        Comparator.
+    thresholds : tuple of float
+        The study's thresholds.
+    strategies : tuple of PsaStrategy
+        In table order.
+    increments : tuple of PsaIncrement
+        Every other strategy against the reference.
+    incremental : tuple of IncrementalRow
+        The incremental table of the means.
+    at_thresholds, curve : Acceptability
+        At the study's thresholds, and over an axis that reaches where the curves stop moving.
+    convergence : tuple of Convergence
+        One per increment, at the middle threshold.
+    recommended_draws : tuple of RecommendedDraws
+        One per increment.
+    crossing : tuple of Crossing
+        One per strategy; empty when the outcomes carry no diagnostics.
+    parameter_checks : tuple of ParameterCheck
+        One per sampled parameter.
+    base_checks : tuple of BaseCheck
+        PSA means against the base case; empty without one.
+    warnings : tuple of str
+        Sentences worth a look.
+    """
+
+    n: int
+    seed: int
+    sampler: str
+    replicates: int
+    stopping: str
+    reference: str
+    thresholds: tuple[float, ...]
+    strategies: tuple[PsaStrategy, ...]
+    increments: tuple[PsaIncrement, ...]
+    incremental: tuple[IncrementalRow, ...]
+    at_thresholds: Acceptability
+    curve: Acceptability
+    convergence: tuple[Convergence, ...]
+    recommended_draws: tuple[RecommendedDraws, ...]
+    crossing: tuple[Crossing, ...]
+    parameter_checks: tuple[ParameterCheck, ...]
+    base_checks: tuple[BaseCheck, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CeaResult:
+    """Cost-effectiveness of anybody's PSA output: frontier of the means and acceptability."""
+
+    strategies: tuple[str, ...]
+    n: int
+    incremental: tuple[IncrementalRow, ...]
+    acceptability: Acceptability
+
+    @property
+    def frontier(self) -> tuple[str, ...]:
+        """Ids on the frontier in order of QALYs."""
+        return tuple(row.id for row in self.incremental if row.status == ON_FRONTIER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What was run, so that it can be run again.
+
+    ``timings`` are seconds by step; ``packages`` and ``python`` are versions; ``started`` is
+    UTC in ISO 8601. ``draws``, ``seed``, ``sampler``, ``replicates`` are of the PSA (0 draws when
+    it was left out). ``warnings`` are sentences from reading, from the PSA and from crossing.
+    """
+
+    study: str
+    version: str
+    input_hash: str
+    started: str
+    seed: int
+    draws: int
+    sampler: str
+    replicates: int
+    workers: int
+    python: str
+    packages: Mapping[str, str]
+    timings: Mapping[str, float]
+    crossing: tuple[Crossing, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResults:
+    """All results of one study. Analyses that the plan left out are None or empty.
+
+    ``banner`` holds the lines to show first: what the study says of itself, and how many of its
+    numbers rest on assumption, unverified or transported evidence.
+    """
+
+    spec: Spec
+    version: str
+    banner: tuple[str, ...]
+    base: BaseCase
+    accrual: tuple[AccrualRow, ...] = ()
+    scenarios: tuple[ScenarioResult, ...] = ()
+    dsa: DsaResult | None = None
+    psa: PsaResult | None = None
+    psa_summary: PsaSummary | None = None
+    record: RunRecord
