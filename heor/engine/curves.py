@@ -1,0 +1,293 @@
+"""One curve of one group: steps 1 to 6 of the order of work (methods 1.2).
+
+A block of draws is evaluated at all cycle boundaries at once, ``(draw, cycle + 1)``. Curves are
+kept by what defines them, so that a curve shared by endpoints, groups or strategies is computed
+once. Arrays handed out are read-only by agreement: every step writes to a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from heor.engine.survival import CURVES, step_survival
+from heor.engine.timeline import Timeline
+from heor.errors import ModelError
+from heor.spec.expressions import Expression
+from heor.spec.parameters import Draws, FloatArray
+from heor.spec.records import UNITS_PER_YEAR, Curve, KaplanMeier
+
+
+class Workspace:
+    """Block-sized arrays that are lent out and taken back, so that memory stays in cache."""
+
+    def __init__(self) -> None:
+        self._free: dict[tuple[int, int], list[FloatArray]] = {}
+        self._lent: list[FloatArray] = []
+
+    def take(self, rows: int, columns: int) -> FloatArray:
+        """Lend an uninitialised array until `reset`."""
+        free = self._free.setdefault((rows, columns), [])
+        array = free.pop() if free else np.empty((rows, columns))
+        self._lent.append(array)
+        return array
+
+    def reset(self) -> None:
+        """Take everything back."""
+        for array in self._lent:
+            self._free[array.shape[0], array.shape[1]].append(array)
+        self._lent.clear()
+
+
+class CurveBlock:
+    """Curves of one block of draws.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        The cycle grid.
+    draws : Draws
+        The block's rows.
+    km : mapping
+        Kaplan-Meier tables by (strategy, endpoint, group).
+    workspace : Workspace
+        Where block-sized arrays come from.
+    """
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        draws: Draws,
+        km: Mapping[tuple[str, str, str], KaplanMeier],
+        workspace: Workspace,
+    ) -> None:
+        self.timeline = timeline
+        self.draws = draws
+        self.rows = len(draws)
+        self.km = km
+        self.workspace = workspace
+        self._kept: dict[tuple[object, ...], FloatArray] = {}
+
+    def values(self, expression: Expression) -> FloatArray:
+        """Value of an expression in each draw, as a column ``(draw, 1)``."""
+        return expression.evaluate(self.draws.values, self.rows)[:, None]
+
+    def array(self, columns: int | None = None) -> FloatArray:
+        """Lend a block-sized array ``(draw, cycle + 1)``, or one with other columns."""
+        return self.workspace.take(
+            self.rows, self.timeline.cycles + 1 if columns is None else columns
+        )
+
+    def uncured(self, curve: Curve) -> FloatArray:
+        """Steps 1 to 3: family, delay and acceleration, hazard ratio; ``(draw, cycle + 1)``."""
+        key = ("uncured", *_identity(curve), *_hazard_identity(curve))
+        if key not in self._kept:
+            base = self._timed(curve)
+            if curve.hazard_ratio is not None:
+                base = self._with_hazard_ratio(curve, base)
+            self._kept[key] = base
+        return self._kept[key]
+
+    def with_cure(self, curve: Curve) -> FloatArray:
+        """Steps 1 to 4: also the cured share, π + (1 - π)S."""
+        uncured = self.uncured(curve)
+        if curve.cure_fraction is None:
+            return uncured
+        share = self.values(curve.cure_fraction)
+        out = np.multiply(uncured, 1 - share, out=self.array())
+        out += share
+        return out
+
+    def early_factor(self, curve: Curve) -> FloatArray | None:
+        """Step 6 as a factor, 1 - τ·min(t/d, 1); None when the curve has none."""
+        if curve.early_mortality is None or curve.early_period is None:
+            return None
+        share = self.values(curve.early_mortality)
+        period = self.values(curve.early_period)
+        out = np.divide(self.timeline.times(curve.time_unit), period, out=self.array())
+        np.minimum(out, 1.0, out=out)
+        out *= -share
+        out += 1.0
+        return out
+
+    def with_early_mortality(self, curve: Curve, survival: FloatArray) -> FloatArray:
+        """Step 6: early mortality on a curve."""
+        factor = self.early_factor(curve)
+        if factor is None:
+            return survival
+        factor *= survival
+        return factor
+
+    def post_progression(self, curve: Curve, pfs: FloatArray) -> FloatArray:
+        """Step 5: OS from the group's PFS and post-progression survival (methods 1.5).
+
+        Parameters
+        ----------
+        curve : Curve
+            The ``post_progression`` curve.
+        pfs : array ``(draw, cycle + 1)``
+            The group's PFS after steps 1 to 4.
+        """
+        cycle = self.timeline.length * UNITS_PER_YEAR[curve.time_unit]
+        leaving = self.array(self.timeline.cycles)
+        np.subtract(pfs[:, :-1], pfs[:, 1:], out=leaving)
+        if curve.pfs_death_share is not None:
+            leaving *= 1 - self.values(curve.pfs_death_share)
+        progressed = self.array()
+        progressed[:, 0] = 0.0
+        if curve.pps_family == "exponential":
+            step = self.values(curve.pps_parameters["rate"])[:, 0] * cycle
+            stay = np.exp(-step)
+            arrive = np.divide(-np.expm1(-step), step, out=np.ones_like(step), where=step != 0)
+            by_cycle = np.ascontiguousarray(leaving.T) * arrive
+            state = np.zeros(self.rows)
+            for k in range(self.timeline.cycles):
+                state *= stay
+                state += by_cycle[k]
+                by_cycle[k] = state
+            progressed[:, 1:] = by_cycle.T
+        else:
+            family = CURVES[curve.pps_family]
+            middle = (np.arange(self.timeline.cycles) + 0.5) * cycle
+            parameters = [self.values(curve.pps_parameters[name]) for name in family.parameters]
+            stay = family.survival(
+                middle, np.log(middle), parameters, self.array(self.timeline.cycles)
+            )
+            for row in range(self.rows):
+                progressed[row, 1:] = np.convolve(leaving[row], stay[row])[: self.timeline.cycles]
+        progressed += pfs
+        return progressed
+
+    def _timed(self, curve: Curve) -> FloatArray:
+        """Steps 1 and 2: the family at u = (t - delay)/AF."""
+        key = ("timed", *_identity(curve))
+        if key in self._kept:
+            return self._kept[key]
+        shared = curve.delay is None and curve.acceleration is None
+        time = self.timeline.times(curve.time_unit) if shared else self._shifted_time(curve)
+        if curve.family == "kaplan_meier":
+            survival = self.array()
+            survival[:] = step_survival(self._km_table(curve), time)
+        else:
+            survival = self._family(curve, time)
+            if curve.km_until is not None:
+                survival = self._piecewise(curve, time, survival)
+        self._kept[key] = survival
+        return survival
+
+    def _family(self, curve: Curve, time: FloatArray) -> FloatArray:
+        family = CURVES[curve.family]
+        parameters = [self.values(curve.parameters[name]) for name in family.parameters]
+        log_time = None
+        if family.uses_log_time:
+            if time.ndim == 1:
+                log_time = np.log(time)
+            else:
+                key = ("log", *_clock(curve))
+                if key not in self._kept:
+                    self._kept[key] = np.log(time, out=self.array())
+                log_time = self._kept[key]
+        return family.survival(time, log_time, parameters, self.array())
+
+    def _shifted_time(self, curve: Curve) -> FloatArray:
+        key = ("time", *_clock(curve))
+        if key not in self._kept:
+            time = self.array()
+            time[:] = self.timeline.times(curve.time_unit)
+            if curve.delay is not None:
+                time -= self.values(curve.delay)
+                np.maximum(time, 0.0, out=time)
+            if curve.acceleration is not None:
+                time /= self.values(curve.acceleration)
+            self._kept[key] = time
+        return self._kept[key]
+
+    def _km_table(self, curve: Curve) -> KaplanMeier:
+        return self.km[curve.strategy, curve.endpoint, curve.group]
+
+    def _piecewise(self, curve: Curve, time: FloatArray, tail: FloatArray) -> FloatArray:
+        """KM to τ, then KM(τ)·S(t)/S(τ) (methods 1.6)."""
+        assert curve.km_until is not None
+        table = self._km_table(curve)
+        until = self.values(curve.km_until)
+        family = CURVES[curve.family]
+        parameters = [self.values(curve.parameters[name]) for name in family.parameters]
+        at_join = family.survival(until, np.log(until), parameters, np.empty((self.rows, 1)))
+        joined = step_survival(table, until)
+        out = np.multiply(tail, joined, out=self.array())
+        out /= at_join
+        observed = np.broadcast_to(step_survival(table, time), out.shape)
+        np.copyto(out, observed, where=np.broadcast_to(time, out.shape) <= until)
+        return out
+
+    def _with_hazard_ratio(self, curve: Curve, base: FloatArray) -> FloatArray:
+        """Step 3: S^HR, or the ratio waning to 1 between ``hr_from`` and ``hr_until``."""
+        assert curve.hazard_ratio is not None
+        ratio = self.values(curve.hazard_ratio)
+        if curve.hr_from is None and curve.hr_until is None:
+            out = np.log(base, out=self.array())
+            out *= ratio
+            if not ratio.all():
+                out[ratio[:, 0] == 0] = 0.0
+            return np.exp(out, out=out)
+        mean_ratio = self._mean_hazard_ratio(curve, ratio)
+        steps = self.array(self.timeline.cycles)
+        np.divide(base[:, 1:], base[:, :-1], out=steps)
+        steps[base[:, :-1] <= 0] = 0.0
+        np.log(steps, out=steps)
+        steps *= mean_ratio
+        steps[(mean_ratio == 0) & ~np.isfinite(steps)] = 0.0
+        np.exp(steps, out=steps)
+        out = self.array()
+        out[:, 0] = base[:, 0]
+        np.multiply.accumulate(steps, axis=1, out=out[:, 1:])
+        out[:, 1:] *= base[:, :1]
+        return out
+
+    def _mean_hazard_ratio(self, curve: Curve, ratio: FloatArray) -> FloatArray:
+        """Mean of the piecewise-linear ratio over each cycle, exact; ``(draw, cycle)``."""
+        until = self.values(curve.hr_until or _either(curve.hr_from))
+        start = self.values(curve.hr_from) if curve.hr_from is not None else np.zeros_like(until)
+        if np.any(until < start):
+            raise ModelError(
+                f"curve {curve.id}: hr_until is before hr_from; it must not be earlier"
+            )
+        time = self.timeline.times(curve.time_unit)
+        lower, upper = time[:-1], time[1:]
+        span = until - start
+        before = np.clip(np.minimum(upper, start) - lower, 0.0, None)
+        after = np.clip(upper - np.maximum(lower, until), 0.0, None)
+        left = np.clip(lower, start, until)
+        right = np.clip(upper, start, until)
+        progress = np.divide(
+            (left + right) / 2 - start, span, out=np.zeros(left.shape), where=span > 0
+        )
+        during = (right - left) * (ratio + (1 - ratio) * progress)
+        mean: FloatArray = (before * ratio + during + after) / (upper - lower)
+        return mean
+
+
+def _either(expression: Expression | None) -> Expression:
+    assert expression is not None
+    return expression
+
+
+def _text(expression: Expression | None) -> str:
+    return "" if expression is None else expression.canonical
+
+
+def _clock(curve: Curve) -> tuple[object, ...]:
+    return curve.time_unit, _text(curve.delay), _text(curve.acceleration)
+
+
+def _identity(curve: Curve) -> tuple[object, ...]:
+    """What makes the curve of steps 1 and 2: equal identities are equal curves."""
+    parameters = tuple((name, _text(value)) for name, value in sorted(curve.parameters.items()))
+    observed = curve.family == "kaplan_meier" or curve.km_until is not None
+    place = (curve.strategy, curve.endpoint, curve.group) if observed else ()
+    return curve.family, parameters, *_clock(curve), _text(curve.km_until), place
+
+
+def _hazard_identity(curve: Curve) -> tuple[object, ...]:
+    return tuple(_text(e) for e in (curve.hazard_ratio, curve.hr_from, curve.hr_until))

@@ -1,0 +1,190 @@
+"""Utilities by time: windows, age adjustment and the population-norm cap (methods 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heor.engine.curves import CurveBlock
+from heor.engine.mortality import norms
+from heor.engine.timeline import PersonTime, Timeline
+from heor.engine.trace import StrategyTrace
+from heor.errors import ModelError
+from heor.spec.expressions import Expression
+from heor.spec.parameters import FloatArray
+from heor.spec.records import ALL, UNITS_PER_YEAR, Spec, Utility
+
+
+@dataclass(frozen=True, slots=True)
+class UtilityPlan:
+    """A utility row and the share of each cycle in which it applies (None: always)."""
+
+    value: Expression
+    share: FloatArray | None
+
+
+def plan_utilities(
+    spec: Spec, timeline: Timeline, strategy: str
+) -> dict[str, tuple[UtilityPlan, ...]]:
+    """Utility rows by state: a strategy's own rows come before those for ``all`` (methods 4)."""
+    plans = {}
+    for state in spec.living_states:
+        rows = [u for u in spec.utilities if u.state == state.id]
+        own = [u for u in rows if u.strategy == strategy]
+        taken = [_interval(u) for u in own]
+        plan = [_plan(u, [_interval(u)], timeline) for u in own]
+        for row in rows:
+            left = _without(_interval(row), taken) if row.strategy == ALL else []
+            if left:
+                plan.append(_plan(row, left, timeline))
+        plans[state.id] = tuple(plan)
+    return plans
+
+
+def _plan(row: Utility, intervals: list[tuple[float, float]], timeline: Timeline) -> UtilityPlan:
+    share: FloatArray | None = np.zeros(timeline.cycles)
+    for lower, upper in intervals:
+        window = timeline.window(lower, None if upper == np.inf else upper, "year")
+        share = None if window is None or share is None else share + window
+    return UtilityPlan(row.value, share)
+
+
+class Quality:
+    """Utility of one strategy in one block of draws, cycle by cycle where it must be."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        timeline: Timeline,
+        plans: dict[str, tuple[UtilityPlan, ...]],
+        trace: StrategyTrace,
+        curves: CurveBlock,
+    ) -> None:
+        self._spec = spec
+        self._timeline = timeline
+        self._plans = plans
+        self._trace = trace
+        self._curves = curves
+        self._norms: FloatArray | None = None
+        self._excess: dict[str, list[tuple[FloatArray | None, FloatArray]]] = {}
+
+    @property
+    def by_cycle(self) -> bool:
+        """Whether utilities must be applied cycle by cycle in every draw."""
+        return self._spec.settings.age_adjusted_utilities
+
+    def utility(self, state: str) -> FloatArray:
+        """Utility in each cycle, ``(draw, 1)`` where constant, else ``(draw, cycle)``."""
+        total: FloatArray | None = None
+        for plan in self._plans[state]:
+            value = self._capped(self._adjusted(self._curves.values(plan.value)))
+            part = value if plan.share is None else value * plan.share
+            total = part if total is None else total + part
+        return np.zeros((self._curves.rows, 1)) if total is None else total
+
+    def person_time(
+        self, state: str, time: PersonTime, share: FloatArray | None = None
+    ) -> FloatArray:
+        """Σ_k u_k × (discounted) person-time of cycle k in the state, ``(draw,)``."""
+        spent = self._spent(state, time)
+        spent *= self.utility(state)
+        if share is not None:
+            spent *= share
+        total: FloatArray = spent.sum(axis=1)
+        return total
+
+    def capped_loss(self, state: str, time: PersonTime) -> FloatArray | float:
+        """QALYs that the population norm takes away; exactly 0 in draws it does not bind."""
+        if self._spec.settings.utility_cap == "none":
+            return 0.0
+        if state not in self._excess:
+            self._excess[state] = []
+            for plan in self._plans[state]:
+                value = self._curves.values(plan.value)
+                if value.max() > self._lowest_norm():
+                    self._excess[state].append((plan.share, np.maximum(value - self._norm(), 0.0)))
+        loss: FloatArray | float = 0.0
+        for share, excess in self._excess[state]:
+            if excess.any():
+                spent = self._spent(state, time) * excess
+                loss = loss + (spent if share is None else spent * share).sum(axis=1)
+        return loss
+
+    def _spent(self, state: str, time: PersonTime) -> FloatArray:
+        trace, spec = self._trace, self._spec
+        endpoint = next(s.endpoint for s in spec.living_states if s.id == state)
+        present = [e for e in spec.nested_endpoints if e in trace.endpoints]
+        if endpoint not in present:
+            return np.zeros((self._curves.rows, len(time.left)))
+        curve = trace.endpoints[endpoint]
+        position = present.index(endpoint)
+        if position:
+            curve = curve - trace.endpoints[present[position - 1]]
+        return curve[:, :-1] * time.left + curve[:, 1:] * time.right
+
+    def _adjusted(self, value: FloatArray) -> FloatArray:
+        if not self._spec.settings.age_adjusted_utilities:
+            return value
+        return value * (self._norm() / self._norm_at_start())
+
+    def _capped(self, value: FloatArray) -> FloatArray:
+        if self._spec.settings.utility_cap == "none":
+            return value
+        adjusted = self._spec.settings.age_adjusted_utilities
+        if not adjusted and value.max() <= self._lowest_norm():
+            return value
+        return np.minimum(value, self._norm())
+
+    def _age(self) -> tuple[FloatArray, FloatArray]:
+        settings = self._spec.settings
+        if self._spec.life_table is None or settings.start_age is None:
+            raise ModelError("utility norms need a life table, start_age and male_share")
+        assert settings.male_share is not None
+        return (
+            self._curves.values(settings.start_age)[:, 0],
+            self._curves.values(settings.male_share)[:, 0],
+        )
+
+    def _norm(self) -> FloatArray:
+        """Population norm at the middle of each cycle, ``(draw, cycle)``."""
+        if self._norms is None:
+            age, male = self._age()
+            assert self._spec.life_table is not None
+            self._norms = norms(self._spec.life_table, age, male, self._timeline.mid_years)
+        return self._norms
+
+    def _norm_at_start(self) -> FloatArray:
+        age, male = self._age()
+        assert self._spec.life_table is not None
+        return norms(self._spec.life_table, age, male, np.zeros(1))
+
+    def _lowest_norm(self) -> float:
+        """A floor under every norm the block can meet, so that most blocks need no norms."""
+        age, _ = self._age()
+        table = self._spec.life_table
+        assert table is not None
+        reached = table.age >= np.floor(age.min())
+        both = np.concatenate([table.utility_male[reached], table.utility_female[reached]])
+        return float(both.min()) if both.size and not np.isnan(both).any() else -np.inf
+
+
+def _interval(row: Utility) -> tuple[float, float]:
+    """A utility row's window in years."""
+    per_year = UNITS_PER_YEAR[row.time_unit]
+    return row.start / per_year, np.inf if row.until is None else row.until / per_year
+
+
+def _without(
+    interval: tuple[float, float], taken: list[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """What is left of an interval when others are taken out."""
+    left = [interval]
+    for lower, upper in taken:
+        left = [
+            piece
+            for start, end in left
+            for piece in ((start, min(end, lower)), (max(start, upper), end))
+            if piece[0] < piece[1]
+        ]
+    return left

@@ -1,0 +1,465 @@
+"""From curves to occupancy: background mortality, caps, mixing and the guards (methods 1, 10).
+
+Steps 5 to 9 of the order of work, for one strategy and one block of draws. Crossing is measured
+before background mortality; the guards always run and name strategy, group, draw and cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from heor.engine.curves import CurveBlock
+from heor.engine.mortality import survivors
+from heor.engine.timeline import Timeline
+from heor.errors import ModelError
+from heor.spec.parameters import FloatArray
+from heor.spec.records import ALL, Curve, Spec
+
+#: How far occupancy may stray from its identities (methods 10).
+TOLERANCE = 1e-12
+
+
+@dataclass(slots=True)
+class StrategyTrace:
+    """One strategy over a block of draws; curves are ``(draw, cycle + 1)``.
+
+    Attributes
+    ----------
+    endpoints : mapping
+        Final curve of each endpoint the strategy has, after caps and mixing.
+    group_curves : mapping
+        Final curve by (endpoint, group), before weighting.
+    weights : mapping
+        Weight of each group, ``(draw,)``.
+    crossing_years : array ``(draw,)``
+        Person-years moved by the cap before background mortality (methods 1.3).
+    crossing_cycles : array ``(draw,)``
+        Boundaries at which it moved any.
+    floor_capped_years : array ``(draw,)``
+        Person-years of PFS capped because background mortality lowered OS.
+    floor_bound_share, floor_binds_from : mapping
+        By group, ``(draw,)``: share of cycles in which the population's mortality binds, and the
+        time (years) from which it binds for good (NaN: never). Only in detail.
+    """
+
+    strategy: str
+    time: FloatArray
+    endpoints: dict[str, FloatArray]
+    group_curves: dict[tuple[str, str], FloatArray]
+    weights: dict[str, FloatArray]
+    occupancy: dict[str, FloatArray] = field(default_factory=dict)
+    background: FloatArray | None = None
+    crossing_years: FloatArray = field(default_factory=lambda: np.zeros(0))
+    crossing_cycles: FloatArray = field(default_factory=lambda: np.zeros(0))
+    floor_capped_years: FloatArray = field(default_factory=lambda: np.zeros(0))
+    floor_bound_share: dict[str, FloatArray] = field(default_factory=dict)
+    floor_binds_from: dict[str, FloatArray] = field(default_factory=dict)
+
+
+class Background:
+    """General-population survival of a block of draws, computed when first needed."""
+
+    def __init__(self, spec: Spec, timeline: Timeline, curves: CurveBlock) -> None:
+        self._spec = spec
+        self._timeline = timeline
+        self._curves = curves
+        self._alive: FloatArray | None = None
+        self._ratio: FloatArray | None = None
+
+    def alive(self) -> FloatArray:
+        """N at each boundary, ``(draw, cycle + 1)`` (methods 1.7)."""
+        if self._alive is None:
+            spec = self._spec
+            if spec.life_table is None or spec.settings.start_age is None:
+                raise ModelError("background mortality needs a life table and start_age")
+            assert spec.settings.male_share is not None
+            age = self._curves.values(spec.settings.start_age)[:, 0]
+            male = self._curves.values(spec.settings.male_share)[:, 0]
+            self._alive, _ = survivors(spec.life_table, age, male, self._timeline.years)
+        return self._alive
+
+    def ratio(self) -> FloatArray:
+        """N_{k+1}/N_k, ``(draw, cycle)``."""
+        if self._ratio is None:
+            alive = self.alive()
+            self._ratio = np.divide(
+                alive[:, 1:],
+                alive[:, :-1],
+                out=np.zeros_like(alive[:, 1:]),
+                where=alive[:, :-1] > 0,
+            )
+        return self._ratio
+
+
+class Tracer:
+    """Builds the trace of each strategy of a study.
+
+    Parameters
+    ----------
+    spec : Spec
+        The study.
+    timeline : Timeline
+        Its cycle grid.
+
+    Raises
+    ------
+    ModelError
+        When a strategy has no OS curve, or a guard fails.
+    """
+
+    def __init__(self, spec: Spec, timeline: Timeline) -> None:
+        self.spec = spec
+        self.timeline = timeline
+        self._undiscounted = timeline.person_time(None).weights()
+        self._slots = {
+            strategy: {(c.endpoint, c.group): c for c in spec.curves_in_use(strategy)}
+            for strategy in spec.strategy_ids()
+        }
+        for strategy, slots in self._slots.items():
+            if not any(endpoint == "os" for endpoint, _ in slots):
+                raise ModelError(f"strategy {strategy}: no curve for endpoint os is in use")
+
+    def run(
+        self,
+        strategy: str,
+        curves: CurveBlock,
+        background: Background,
+        first_draw: int,
+        detail: bool = False,
+    ) -> StrategyTrace:
+        """Trace one strategy over a block of draws; ``first_draw`` is the block's first number."""
+        slots = self._slots[strategy]
+        trace = StrategyTrace(
+            strategy=strategy,
+            time=self.timeline.years,
+            endpoints={},
+            group_curves={},
+            weights=self._weights(strategy, slots, curves, first_draw),
+            crossing_years=np.zeros(curves.rows),
+            crossing_cycles=np.zeros(curves.rows),
+            floor_capped_years=np.zeros(curves.rows),
+        )
+        before = self._before_background(slots, curves)
+        crossing = self._measure_crossing(strategy, slots, before, trace, curves, first_draw)
+        after = {
+            slot: self._background(slots[slot], curve, curves, background, trace, detail)
+            if slot[0] == "os"
+            else curve
+            for slot, curve in before.items()
+        }
+        self._cap(slots, before, after, crossing, trace, curves)
+        self._guard(strategy, trace, curves, first_draw)
+        if detail:
+            self._add_detail(trace, background)
+        return trace
+
+    def _weights(
+        self,
+        strategy: str,
+        slots: Mapping[tuple[str, str], Curve],
+        curves: CurveBlock,
+        first_draw: int,
+    ) -> dict[str, FloatArray]:
+        weights = {c.group: curves.values(c.weight)[:, 0] for c in slots.values()}
+        for group, weight in weights.items():
+            if not (weight >= -TOLERANCE).all():
+                row = int(np.argmin(np.where(weight >= -TOLERANCE, 0.0, -1.0)))
+                raise ModelError(
+                    f"strategy {strategy}, group {group}, draw {first_draw + row}: "
+                    f"weight {weight[row]:.6g}; it must be 0 or more"
+                )
+        for endpoint in dict.fromkeys(endpoint for endpoint, _ in slots):
+            if endpoint == "response":
+                continue
+            total = np.zeros(curves.rows)
+            for other, group in slots:
+                if other == endpoint:
+                    total += weights[group]
+            off = np.abs(total - 1)
+            if not (off <= TOLERANCE).all():
+                row = int(np.argmax(np.where(off <= TOLERANCE, 0.0, 1.0)))
+                raise ModelError(
+                    f"strategy {strategy}, endpoint {endpoint}, draw {first_draw + row}: "
+                    f"group weights sum to {total[row]:.12g}; they must sum to 1"
+                )
+        return weights
+
+    def _before_background(
+        self, slots: Mapping[tuple[str, str], Curve], curves: CurveBlock
+    ) -> dict[tuple[str, str], FloatArray]:
+        """Steps 1 to 6 of every curve of the strategy."""
+        done = {}
+        for (endpoint, group), curve in slots.items():
+            if curve.family == "post_progression":
+                pfs = slots.get(("pfs", group))
+                if pfs is None:
+                    raise ModelError(
+                        f"curve {curve.id}: post_progression needs a pfs curve in group {group}"
+                    )
+                survival = curves.post_progression(curve, curves.with_cure(pfs))
+            else:
+                survival = curves.with_cure(curve)
+            done[endpoint, group] = curves.with_early_mortality(curve, survival)
+        return done
+
+    def _nested(self, slots: Mapping[tuple[str, str], Curve]) -> list[str]:
+        present = {endpoint for endpoint, _ in slots}
+        return [e for e in self.spec.nested_endpoints if e in present]
+
+    def _mix(
+        self,
+        curves_by_slot: Mapping[tuple[str, str], FloatArray],
+        endpoint: str,
+        weights: Mapping[str, FloatArray],
+        curves: CurveBlock,
+    ) -> FloatArray:
+        """Step 9: weighted sum over the groups of an endpoint."""
+        groups = [group for other, group in curves_by_slot if other == endpoint]
+        if groups == [ALL]:
+            return curves_by_slot[endpoint, ALL]
+        total = curves.array()
+        part = curves.array()
+        total[:] = 0.0
+        for group in weights:
+            if group in groups:
+                np.multiply(curves_by_slot[endpoint, group], weights[group][:, None], out=part)
+                total += part
+        return total
+
+    def _pairs(
+        self, slots: Mapping[tuple[str, str], Curve]
+    ) -> list[tuple[str, str, tuple[str, ...] | None]]:
+        """Adjacent nested endpoints and the groups in which to cap; None: after mixing."""
+        nested = self._nested(slots)
+        groups = {e: tuple(g for other, g in slots if other == e) for e in nested}
+        pairs: list[tuple[str, str, tuple[str, ...] | None]] = []
+        for inner, outer in pairwise(nested):
+            by_group = set(groups[inner]) <= set(groups[outer])
+            pairs.append((inner, outer, groups[inner] if by_group else None))
+        return pairs
+
+    def _measure_crossing(
+        self,
+        strategy: str,
+        slots: Mapping[tuple[str, str], Curve],
+        before: Mapping[tuple[str, str], FloatArray],
+        trace: StrategyTrace,
+        curves: CurveBlock,
+        first_draw: int,
+    ) -> set[tuple[str, str | None]]:
+        """Person-time moved by the cap, before background mortality (methods 1.3).
+
+        Returns the (inner endpoint, group) pairs in which any draw of the block crosses.
+        """
+        crossing: set[tuple[str, str | None]] = set()
+        moved_at = None
+        for inner, outer, groups in self._pairs(slots):
+            for group in groups or (None,):
+                if group is None:
+                    low = self._mix(before, inner, trace.weights, curves)
+                    high = self._mix(before, outer, trace.weights, curves)
+                    weight: FloatArray | float = 1.0
+                else:
+                    low, high = before[inner, group], before[outer, group]
+                    weight = trace.weights[group]
+                if low is high:
+                    continue
+                excess = np.subtract(low, high, out=curves.array())
+                if not excess.max() > 0:
+                    continue
+                crossing.add((inner, group))
+                np.maximum(excess, 0.0, out=excess)
+                if self.spec.settings.crossing == "error" and excess.max() > TOLERANCE:
+                    row, cycle = np.unravel_index(int(np.argmax(excess > TOLERANCE)), excess.shape)
+                    raise ModelError(
+                        f"strategy {strategy}, group {group or ALL}, draw {first_draw + row}, "
+                        f"cycle {cycle}: {inner} {low[row, cycle]:.6g} is above {outer} "
+                        f"{high[row, cycle]:.6g}; setting crossing is 'error'"
+                    )
+                trace.crossing_years += weight * np.einsum("dk,k->d", excess, self._undiscounted)
+                above = excess > 0
+                moved_at = above if moved_at is None else moved_at | above
+        if moved_at is not None:
+            trace.crossing_cycles += moved_at.sum(axis=1)
+        return crossing
+
+    def _background(
+        self,
+        curve: Curve,
+        survival: FloatArray,
+        curves: CurveBlock,
+        background: Background,
+        trace: StrategyTrace,
+        detail: bool,
+    ) -> FloatArray:
+        """Step 7: the population's mortality on a group's OS (methods 1.7)."""
+        method = self.spec.settings.background_mortality
+        if method == "none":
+            return survival
+        if method == "add":
+            return np.multiply(survival, background.alive(), out=curves.array())
+        if curve.cure_fraction is None:
+            return self._floor(curve, survival, curves, background, trace, detail)
+        share = curves.values(curve.cure_fraction)
+        uncured = curves.with_early_mortality(curve, curves.uncured(curve))
+        out = self._floor(curve, uncured, curves, background, trace, detail)
+        out *= 1 - share
+        cured = np.power(background.alive(), curves.values(self.spec.settings.smr))
+        early = curves.early_factor(curve)
+        if early is not None:
+            cured *= early
+        cured *= share
+        out += cured
+        return out
+
+    def _floor(
+        self,
+        curve: Curve,
+        survival: FloatArray,
+        curves: CurveBlock,
+        background: Background,
+        trace: StrategyTrace,
+        detail: bool,
+    ) -> FloatArray:
+        """S*_{k+1} = S*_k · min(S_{k+1}/S_k, N_{k+1}/N_k); the first ratio 0 where S_k = 0."""
+        steps = curves.array(self.timeline.cycles)
+        np.divide(survival[:, 1:], survival[:, :-1], out=steps)
+        if not survival[:, -2].all():
+            steps[survival[:, :-1] == 0] = 0.0
+        ratio = background.ratio()
+        if detail:
+            bound = ratio < steps
+            trace.floor_bound_share[curve.group] = bound.mean(axis=1)
+            free = np.where(bound, 0, np.arange(1, bound.shape[1] + 1)).max(axis=1)
+            trace.floor_binds_from[curve.group] = np.where(
+                free < bound.shape[1], self.timeline.years[free], np.nan
+            )
+        np.minimum(steps, ratio, out=steps)
+        out = curves.array()
+        out[:, 0] = 1.0
+        np.multiply.accumulate(steps, axis=1, out=out[:, 1:])
+        return out
+
+    def _cap(
+        self,
+        slots: Mapping[tuple[str, str], Curve],
+        before: Mapping[tuple[str, str], FloatArray],
+        after: dict[tuple[str, str], FloatArray],
+        crossing: set[tuple[str, str | None]],
+        trace: StrategyTrace,
+        curves: CurveBlock,
+    ) -> None:
+        """Steps 8 and 9: caps within the group, then mixing (or mixing, then the cap)."""
+        keep_higher = self.spec.settings.crossing == "keep_higher"
+        pairs = self._pairs(slots)
+        for inner, outer, groups in pairs if keep_higher else reversed(pairs):
+            for group in groups or ():
+                low, high = after[inner, group], after[outer, group]
+                unmoved = low is before[inner, group] and high is before[outer, group]
+                if low is high or (unmoved and (inner, group) not in crossing):
+                    continue
+                if keep_higher:
+                    after[outer, group] = np.maximum(high, low, out=curves.array())
+                    continue
+                after[inner, group] = np.minimum(low, high, out=curves.array())
+                if outer == "os" and before[outer, group] is not high:
+                    self._measure_floor(
+                        before[inner, group], before[outer, group], after[inner, group],
+                        trace.weights[group], trace, curves,
+                    )  # fmt: skip
+        trace.group_curves = after
+        for endpoint in dict.fromkeys(endpoint for endpoint, _ in slots):
+            trace.endpoints[endpoint] = self._mix(after, endpoint, trace.weights, curves)
+        for inner, outer, groups in pairs if keep_higher else reversed(pairs):
+            if groups is not None:
+                continue
+            low, high = trace.endpoints[inner], trace.endpoints[outer]
+            if keep_higher:
+                trace.endpoints[outer] = np.maximum(high, low, out=curves.array())
+            else:
+                trace.endpoints[inner] = np.minimum(low, high, out=curves.array())
+
+    def _measure_floor(
+        self,
+        inner: FloatArray,
+        outer: FloatArray,
+        capped: FloatArray,
+        weight: FloatArray,
+        trace: StrategyTrace,
+        curves: CurveBlock,
+    ) -> None:
+        """Person-time capped only because background mortality lowered the outer curve."""
+        moved = np.minimum(inner, outer, out=curves.array())
+        moved -= capped
+        trace.floor_capped_years += weight * np.einsum("dk,k->d", moved, self._undiscounted)
+
+    def _guard(
+        self, strategy: str, trace: StrategyTrace, curves: CurveBlock, first_draw: int
+    ) -> None:
+        """Always-on identities (methods 10): finite, >= 0, sums to 1, dead never falling."""
+        alive = trace.endpoints["os"]
+        scratch = curves.array()
+        rising = np.subtract(alive[:, 1:], alive[:, :-1], out=curves.array(self.timeline.cycles))
+        self._refuse(strategy, "dead", rising, TOLERANCE, "the dead state falls by", first_draw, 1)
+        if not (np.abs(alive[:, 0] - 1) <= TOLERANCE).all():
+            off = np.abs(alive[:, :1] - 1)
+            self._refuse(strategy, "all", off, TOLERANCE, "occupancy misses 1 by", first_draw, 0)
+        inner = None
+        for state in self.spec.living_states:
+            outer = trace.endpoints.get(state.endpoint, inner)
+            if outer is None or outer is inner:
+                continue
+            if inner is None:
+                np.negative(outer, out=scratch)
+            else:
+                np.subtract(inner, outer, out=scratch)
+            self._refuse(strategy, state.id, scratch, TOLERANCE, "occupancy is", first_draw, 0)
+            inner = outer
+        for endpoint, curve in trace.endpoints.items():
+            if endpoint not in self.spec.nested_endpoints and not (
+                curve.min() >= -TOLERANCE and curve.max() <= 1 + TOLERANCE
+            ):
+                raise ModelError(
+                    f"strategy {strategy}, endpoint {endpoint}: a curve leaves the range 0 to 1"
+                )
+
+    def _refuse(
+        self,
+        strategy: str,
+        state: str,
+        excess: FloatArray,
+        limit: float,
+        words: str,
+        first_draw: int,
+        shift: int,
+    ) -> None:
+        """Raise where ``excess`` is above ``limit`` or not a number."""
+        if excess.max() <= limit:
+            return
+        bad = ~(excess <= limit)
+        row, cycle = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        value = excess[row, cycle]
+        value = -value if words == "occupancy is" else value
+        raise ModelError(
+            f"strategy {strategy}, state {state}, draw {first_draw + row}, cycle {cycle + shift}: "
+            f"{words} {value:.6g}{self._culprit(strategy, state)}"
+        )
+
+    def _culprit(self, strategy: str, state: str) -> str:
+        endpoint = next((s.endpoint for s in self.spec.states if s.id == state), "") or "os"
+        groups = [g for e, g in self._slots[strategy] if e == endpoint]
+        return f" (endpoint {endpoint}, group{'s' if len(groups) > 1 else ''} {', '.join(groups)})"
+
+    def _add_detail(self, trace: StrategyTrace, background: Background) -> None:
+        inner = np.zeros_like(trace.endpoints["os"])
+        for state in self.spec.living_states:
+            outer = trace.endpoints.get(state.endpoint, inner)
+            trace.occupancy[state.id] = outer - inner
+            inner = outer
+        trace.occupancy[self.spec.dead_state.id] = 1 - inner
+        if self.spec.settings.background_mortality != "none":
+            trace.background = background.alive()
