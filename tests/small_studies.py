@@ -1,0 +1,557 @@
+"""Small studies built straight from records, and a generator of random ones, for the tests."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from heor.errors import Place
+from heor.spec.expressions import Expression, constant, parse
+from heor.spec.parameters import Draws, Parameter
+from heor.spec.records import (
+    AdverseEvent,
+    Cost,
+    Curve,
+    DiscountRate,
+    KaplanMeier,
+    LifeTable,
+    Settings,
+    Spec,
+    State,
+    Strategy,
+    Utility,
+)
+
+HERE = Place("test")
+WEEK = 7 / 365.25
+NAMES = {
+    "response": "responding",
+    "stable": "stable",
+    "pfs": "progression_free",
+    "os": "progressed",
+}
+
+Cell = float | str | Expression | None
+
+
+def expression(cell: Cell) -> Expression | None:
+    """A number or a formula as an expression; None stays None."""
+    if cell is None or isinstance(cell, Expression):
+        return cell
+    return parse(cell) if isinstance(cell, str) else constant(float(cell))
+
+
+def settings(**changes: Any) -> Settings:
+    """Weekly cycles over ten years at 3%, reference ``a``; any field may be changed."""
+    values: dict[str, Any] = {
+        "title": "test",
+        "currency": "USD",
+        "price_year": 2024,
+        "perspective": "",
+        "agency": "",
+        "cycle_length": WEEK,
+        "horizon": 10.0,
+        "discount_rate_costs": 0.03,
+        "discount_rate_outcomes": 0.03,
+        "discounting": "mid_cycle",
+        "cycle_correction": "trapezoid",
+        "crossing": "cap",
+        "crossing_limit": 1.0,
+        "background_mortality": "none",
+        "smr": 1.0,
+        "age_adjusted_utilities": False,
+        "utility_cap": "none",
+        "start_age": None,
+        "male_share": None,
+        "evlyg_utility": 0.851,
+        "severity_weight": 1.0,
+        "reference": "a",
+        "price_parameter": "",
+        "thresholds": (50_000.0,),
+        "decision_horizon": None,
+        "incidence": None,
+        "psa_samples": 100,
+        "psa_seed": 1,
+        "psa_sampler": "random",
+        "psa_replicates": 1,
+    }
+    values.update(changes)
+    for name in ("discount_rate_costs", "discount_rate_outcomes"):
+        if not isinstance(values[name], DiscountRate):
+            values[name] = DiscountRate(first=values[name])
+    for name in ("smr", "start_age", "male_share"):
+        values[name] = expression(values[name])
+    return Settings(**values)
+
+
+def curve(
+    strategy: str,
+    endpoint: str,
+    family: str,
+    parameters: Mapping[str, Cell],
+    *,
+    group: str = "all",
+    weight: Cell = 1.0,
+    time_unit: str = "year",
+    pps_family: str = "",
+    pps_parameters: Mapping[str, Cell] | None = None,
+    **modifiers: Cell,
+) -> Curve:
+    """A curve in use; modifiers are the columns ``delay`` to ``pfs_death_share``."""
+    names = (
+        "delay acceleration hazard_ratio hr_from hr_until cure_fraction early_mortality "
+        "early_period km_until pfs_death_share"
+    ).split()
+    assert set(modifiers) <= set(names)
+    return Curve(
+        id=f"{strategy}_{endpoint}_{group}",
+        strategy=strategy,
+        endpoint=endpoint,
+        group=group,
+        weight=expression(weight),
+        family=family,
+        parameters={name: expression(cell) for name, cell in parameters.items()},
+        time_unit=time_unit,
+        pps_family=pps_family,
+        pps_parameters={name: expression(cell) for name, cell in (pps_parameters or {}).items()},
+        use=True,
+        source="assumption",
+        place=HERE,
+        **{name: expression(modifiers.get(name)) for name in names},
+    )
+
+
+def utility(
+    strategy: str,
+    state: str,
+    value: Cell,
+    start: float = 0.0,
+    until: float | None = None,
+    time_unit: str = "year",
+) -> Utility:
+    """One row of utilities."""
+    return Utility(
+        strategy=strategy,
+        state=state,
+        value=expression(value),
+        start=start,
+        until=until,
+        time_unit=time_unit,
+        place=HERE,
+    )
+
+
+def cost(strategy: str, trigger: str, amount: Cell, **changes: Any) -> Cost:
+    """One row of costs, in a category named after its trigger."""
+    values: dict[str, Any] = {
+        "id": f"{strategy}_{trigger}_{changes.get('state', '')}",
+        "label": trigger,
+        "category": trigger,
+        "state": "",
+        "group": "",
+        "per": "year" if trigger == "in_state" else "",
+        "every": None,
+        "start": None,
+        "until": None,
+        "time_unit": "year",
+        "perspective": "",
+    }
+    values.update(changes)
+    return Cost(strategy=strategy, trigger=trigger, amount=expression(amount), place=HERE, **values)
+
+
+def event(strategy: str, *cells: Cell, group: str = "") -> AdverseEvent:
+    """One adverse event: probability, cost, disutility, duration in days."""
+    probability, paid, disutility, days = (expression(cell) for cell in cells)
+    return AdverseEvent(
+        strategy=strategy,
+        event="event",
+        probability=probability,
+        cost=paid,
+        disutility=disutility,
+        duration_days=days,
+        group=group,
+        place=HERE,
+    )
+
+
+def fixed(name: str, value: float, **changes: Any) -> Parameter:
+    """A parameter without a distribution unless one is given."""
+    values: dict[str, Any] = {
+        "label": name,
+        "category": "",
+        "expression": None,
+        "unit": "",
+        "low": None,
+        "high": None,
+        "distribution": None,
+        "correlation_group": "",
+        "price_year": "",
+        "source": "assumption",
+        "evidence": "assumption",
+        "note": "",
+        "place": HERE,
+    }
+    values.update(changes)
+    return Parameter(id=name, value=value, **values)
+
+
+def study(
+    curves: Sequence[Curve],
+    *,
+    options: Settings | None = None,
+    endpoints: Sequence[str] = ("pfs", "os"),
+    utilities: Sequence[Utility] | None = None,
+    costs: Sequence[Cost] = (),
+    events: Sequence[AdverseEvent] = (),
+    parameters: Sequence[Parameter] = (),
+    life_table: LifeTable | None = None,
+    km: Sequence[KaplanMeier] = (),
+) -> Spec:
+    """A study whose strategies are those of its curves; utilities are 1 unless given."""
+    names = [NAMES[endpoint] for endpoint in endpoints]
+    states = [
+        State(id=name, label=name, endpoint=endpoint, place=HERE)
+        for name, endpoint in zip(names, endpoints, strict=True)
+    ]
+    states.append(State(id="dead", label="dead", endpoint="", place=HERE))
+    return Spec(
+        name="test",
+        settings=options or settings(),
+        parameters={p.id: p for p in parameters},
+        strategies=tuple(
+            Strategy(id=name, label=name, note="", place=HERE)
+            for name in dict.fromkeys(c.strategy for c in curves)
+        ),
+        states=tuple(states),
+        curves=tuple(curves),
+        utilities=tuple(utilities or [utility("all", name, 1.0) for name in names]),
+        costs=tuple(costs),
+        adverse_events=tuple(events),
+        scenarios=(),
+        correlations=(),
+        empirical={},
+        life_table=life_table,
+        km={(k.strategy, k.endpoint, k.group): k for k in km},
+        validation_targets=(),
+        references={},
+        tables={},
+        warnings=(),
+        input_hash="",
+    )
+
+
+def life_table() -> LifeTable:
+    """Ages 30 to 110 with Gompertz-like mortality, certain death at the last age, and norms."""
+    age = np.arange(30.0, 111.0)
+    male = np.minimum(1.0, 0.0012 * np.exp(0.095 * (age - 30)))
+    female = np.minimum(1.0, 0.0007 * np.exp(0.098 * (age - 30)))
+    male[-1] = female[-1] = 1.0
+    return LifeTable(
+        age=age,
+        male=male,
+        female=female,
+        utility_male=0.95 - 0.004 * (age - 30),
+        utility_female=0.93 - 0.0035 * (age - 30),
+    )
+
+
+class RandomStudy:
+    """A random study that may use any feature; its numbers are parameters with ranges."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self.km: list[KaplanMeier] = []
+        self.cycle = self.rng.choice([WEEK, 1 / 12, 0.25, 0.1])
+        self.horizon = self.cycle * (self.rng.randint(8, 60) - self.rng.choice([0.0, 0.4]))
+        self.endpoints = self.rng.choice(
+            [("pfs", "os"), ("response", "pfs", "os"), ("response", "stable", "pfs", "os")]
+        )
+        self.groups: dict[str, list[str]] = {}
+        self.grouped: dict[str, list[str]] = {}
+        self.spec = self.build()
+
+    # --- numbers -----------------------------------------------------------------------
+
+    def chance(self, p: float) -> bool:
+        return self.rng.random() < p
+
+    def number(self, low: float, high: float) -> Expression:
+        """A new parameter within a range."""
+        name = f"p{len(self.ranges)}"
+        self.ranges[name] = (low, high)
+        return parse(name)
+
+    def draws(self, n: int) -> Draws:
+        """Rows of parameter values, each uniform in its range."""
+        return Draws(
+            {
+                name: np.array([self.rng.uniform(low, high) for _ in range(n)])
+                for name, (low, high) in self.ranges.items()
+            }
+        )
+
+    # --- the study ---------------------------------------------------------------------
+
+    def build(self) -> Spec:
+        rng = self.rng
+        strategies = ["a", "b", "c"][: rng.choice([2, 2, 3])]
+        curves = [c for strategy in strategies for c in self.curves(strategy)]
+        states = [NAMES[endpoint] for endpoint in self.endpoints]
+        rates = [
+            DiscountRate(first=0.0),
+            DiscountRate(first=rng.uniform(0, 0.1)),
+            DiscountRate(
+                first=rng.uniform(0, 0.1),
+                step_year=self.horizon * rng.uniform(0, 1),
+                later=rng.uniform(0, 0.1),
+            ),
+        ]
+        options = settings(
+            cycle_length=self.cycle,
+            horizon=self.horizon,
+            discount_rate_costs=rng.choice(rates),
+            discount_rate_outcomes=rng.choice(rates),
+            discounting=rng.choice(["mid_cycle", "start_of_cycle", "annual", "continuous"]),
+            cycle_correction=rng.choice(["trapezoid", "start", "end"]),
+            crossing=rng.choice(["cap", "cap", "keep_higher"]),
+            background_mortality=rng.choice(["floor", "floor", "add", "none"]),
+            smr=self.number(0.8, 2.0),
+            age_adjusted_utilities=self.chance(0.5),
+            utility_cap=rng.choice(["none", "population_norm"]),
+            start_age=self.number(*rng.choice([(40.0, 60.0), (85.0, 95.0), (100.0, 108.0)])),
+            male_share=self.number(0.2, 0.8),
+            reference=rng.choice(strategies),
+        )
+        return study(
+            curves,
+            options=options,
+            endpoints=self.endpoints,
+            utilities=[row for state in states for row in self.utilities(state, strategies)],
+            costs=[item for strategy in [*strategies, "all"] for item in self.costs(strategy)],
+            events=[
+                event(
+                    strategy,
+                    self.number(0, 0.5),
+                    self.number(0, 9000),
+                    self.number(0, 0.5),
+                    self.number(1, 40),
+                    group=rng.choice(["", *self.groups[strategy]]),
+                )
+                for strategy in strategies
+                if self.chance(0.7)
+            ],
+            parameters=[fixed(name, (low + high) / 2) for name, (low, high) in self.ranges.items()],
+            life_table=life_table(),
+            km=self.km,
+        )
+
+    def curves(self, strategy: str) -> list[Curve]:
+        """Curves of one strategy: grouped or not, response and time on treatment or not."""
+        rng = self.rng
+        shape = rng.choice(["plain", "both", "both", "os all", "pfs all"])
+        share, other = self.number(0.2, 0.6), self.number(0.2, 0.8)
+        weights: dict[str, Cell] = {
+            "r": share,
+            "n": f"(1 - {share.text}) * {other.text}",
+            "x": f"(1 - {share.text}) * (1 - {other.text})",
+        }
+        single: dict[str, Cell] = {"all": 1.0}
+        inner = single if shape in ("plain", "pfs all") else weights
+        outer = single if shape in ("plain", "os all") else weights
+        self.groups[strategy] = list(weights) if shape != "plain" else []
+        if shape == "both":
+            self.grouped[strategy] = ["pfs", "os", "progression_free", "progressed", "dead"]
+        elif shape == "os all":
+            self.grouped[strategy] = ["pfs", "progression_free"]
+        out = []
+        for endpoint in self.endpoints[::-1]:
+            used = outer if endpoint == "os" else inner
+            if endpoint == "response":
+                if self.chance(0.3):
+                    continue
+                used = dict(list(used.items())[: rng.choice([1, 3])])
+            for group, weight in used.items():
+                if endpoint == "os" and shape in ("plain", "both") and self.chance(0.25):
+                    out.append(self.post_progression(strategy, group, weight))
+                else:
+                    out.append(self.curve(strategy, endpoint, group, weight))
+        if self.chance(0.5):
+            for group, weight in dict(list(inner.items())[: rng.choice([1, 3])]).items():
+                out.append(self.curve(strategy, "treatment", group, weight))
+        return out
+
+    def parameters(self, family: str, unit: float, size: float) -> dict[str, Cell]:
+        """Parameters that give a median of the order of ``size`` years."""
+        scale = self.number(0.5 * size * unit, 1.5 * size * unit).text
+        shape = self.number(0.7, 1.8)
+        if family == "exponential":
+            return {"rate": f"0.7 / {scale}"}
+        if family in ("weibull", "loglogistic"):
+            return {"shape": shape, "scale": scale}
+        if family == "gompertz":
+            slope = self.rng.choice(["", "-"]) + self.number(0.2, 0.9).text
+            return {"shape": f"({slope}) / {scale}", "rate": f"0.6 / {scale}"}
+        if family == "lognormal":
+            return {"meanlog": f"ln({scale})", "sdlog": shape}
+        if family == "gamma":
+            return {"shape": shape, "rate": f"{shape.text} / {scale}"}
+        assert family == "gengamma"
+        q = self.rng.choice([self.number(-1.5, -0.3), self.number(0.3, 1.5), constant(1e-7)])
+        return {"mu": f"ln({scale})", "sigma": self.number(0.5, 1.2), "Q": q}
+
+    def curve(self, strategy: str, endpoint: str, group: str, weight: Cell) -> Curve:
+        """One curve with any of the modifiers."""
+        rng = self.rng
+        time_unit, unit = rng.choice([("month", 12.0), ("week", 1 / WEEK), ("year", 1.0)])
+        size = self.horizon * {"os": 0.5}.get(endpoint, 0.25)
+        more: dict[str, Cell] = {}
+        family = rng.choice(
+            "exponential weibull gompertz loglogistic lognormal gamma gengamma".split()
+        )
+        parameters = self.parameters(family, unit, size)
+        if self.chance(0.15):
+            self.add_km(strategy, endpoint, group)
+            if self.chance(0.5):
+                family, parameters = "kaplan_meier", {}
+            else:
+                more["km_until"] = self.number(0.1 * size * unit, 0.9 * size * unit)
+        if self.chance(0.3):
+            more["delay"] = self.number(0.05 * size * unit, 0.4 * size * unit)
+        if self.chance(0.3):
+            more["acceleration"] = self.number(0.6, 1.6)
+        if self.chance(0.4):
+            more["hazard_ratio"] = self.number(0.4, 1.5)
+            if self.chance(0.5):
+                more["hr_from"] = self.number(0.1 * size * unit, 0.5 * size * unit)
+                more["hr_until"] = self.number(0.5 * size * unit, 1.5 * size * unit)
+        if self.chance(0.3):
+            more["cure_fraction"] = self.number(0.05, 0.3)
+        if self.chance(0.3):
+            more["early_mortality"] = self.number(0.01, 0.1)
+            more["early_period"] = self.number(0.05 * size * unit, 0.3 * size * unit)
+        return curve(
+            strategy,
+            endpoint,
+            family,
+            parameters,
+            group=group,
+            weight=weight,
+            time_unit=time_unit,
+            **more,
+        )
+
+    def post_progression(self, strategy: str, group: str, weight: Cell) -> Curve:
+        """Overall survival from the group's own progression-free survival."""
+        rng = self.rng
+        time_unit, unit = rng.choice([("month", 12.0), ("year", 1.0)])
+        family = rng.choice(["exponential", "exponential", "weibull", "lognormal"])
+        more: dict[str, Cell] = {}
+        if self.chance(0.5):
+            more["pfs_death_share"] = self.number(0, 0.4)
+        if self.chance(0.5):
+            more["early_mortality"] = self.number(0.01, 0.1)
+            more["early_period"] = self.number(0.05 * unit * self.horizon, unit * self.horizon)
+        return curve(
+            strategy,
+            "os",
+            "post_progression",
+            {},
+            group=group,
+            weight=weight,
+            time_unit=time_unit,
+            pps_family=family,
+            pps_parameters=self.parameters(family, unit, self.horizon / 4),
+            **more,
+        )
+
+    def add_km(self, strategy: str, endpoint: str, group: str) -> None:
+        """A Kaplan-Meier table that covers the horizon even when time runs 1/0.6 faster."""
+        n = 20
+        ends = sorted(self.rng.uniform(0, 2 * self.horizon * 12) for _ in range(n - 1))
+        time = np.array([0.0, *ends, 2.5 * self.horizon * 12])
+        self.km.append(
+            KaplanMeier(
+                strategy=strategy,
+                endpoint=endpoint,
+                group=group,
+                time=time,
+                survival=np.exp(-0.1 * np.arange(n + 1.0)),
+                at_risk=np.full(n + 1, math.nan),
+                events=np.full(n + 1, math.nan),
+                time_unit="month",
+                source="assumption",
+            )
+        )
+
+    def utilities(self, state: str, strategies: Sequence[str]) -> list[Utility]:
+        """Rows for one state: one or two windows for all, and some for one strategy."""
+        rng = self.rng
+        cut = rng.uniform(0.1, 0.9) * self.horizon * 12
+        out = []
+        if self.chance(0.5):
+            out.append(utility("all", state, self.number(0.3, 0.99)))
+        else:
+            out.append(utility("all", state, self.number(0.3, 0.99), 0.0, cut, "month"))
+            out.append(utility("all", state, self.number(0.3, 0.99), cut, None, "month"))
+        if self.chance(0.4):
+            until = rng.choice([None, cut * 0.7])
+            name = rng.choice(list(strategies))
+            out.append(utility(name, state, self.number(0.3, 0.99), 0.0, until, "month"))
+        return out
+
+    def costs(self, strategy: str) -> list[Cost]:
+        """Items of every trigger on states, endpoints and groups."""
+        rng = self.rng
+        groups = self.groups.get(strategy, [])
+        states = [NAMES[endpoint] for endpoint in self.endpoints]
+        endpoints = [*self.endpoints, "treatment"]
+        out = [
+            cost(strategy, "start", self.number(100, 9000), group=rng.choice(["", *groups])),
+            cost(strategy, "entry", self.number(100, 9000), state="dead"),
+            cost(strategy, "exit", self.number(100, 9000), state=rng.choice(endpoints)),
+        ]
+        for state in [rng.choice(states), rng.choice(endpoints), "dead"]:
+            window = {"start": rng.uniform(0, 6), "until": rng.uniform(6, 18)}
+            out.append(
+                cost(
+                    strategy,
+                    "in_state",
+                    self.number(100, 9000),
+                    state=state,
+                    per=rng.choice(["day", "week", "month", "year"]),
+                    time_unit="month",
+                    **(window if self.chance(0.5) else {}),
+                )
+            )
+        for state in [rng.choice(states), rng.choice(endpoints)]:
+            out.append(
+                cost(
+                    strategy,
+                    "schedule",
+                    self.number(100, 9000),
+                    state=state,
+                    every=rng.uniform(2, 9),
+                    start=rng.choice([None, rng.uniform(0, 6)]),
+                    until=rng.choice([None, rng.uniform(6, 90)]),
+                    time_unit="week",
+                )
+            )
+        if groups and strategy in self.grouped:
+            places = self.grouped[strategy]
+            for trigger, state in [
+                ("in_state", rng.choice(places)),
+                ("exit", rng.choice([p for p in places if p in self.endpoints])),
+            ]:
+                group = rng.choice(groups)
+                out.append(
+                    cost(strategy, trigger, self.number(100, 9000), state=state, group=group)
+                )
+            if "dead" in places:
+                out.append(cost(strategy, "entry", 500.0, state="dead", group=rng.choice(groups)))
+        return out
