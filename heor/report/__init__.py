@@ -1,0 +1,1 @@
+"""Reports over finished results; nothing here computes one."""

@@ -1,0 +1,221 @@
+"""The input tables as sheets: the user's own columns, read back by ``heor run report.xlsx``.
+
+Computed columns are headed ``calc: …``, which reading ignores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from heor.report.sheets.layout import Context
+from heor.report.xlsx import HEADER, WRAP, Book, Sheet, Style, cell_name, safe_names
+from heor.spec.expressions import Expression, ExpressionError, evaluation_order, parse
+from heor.spec.parameters import FloatArray
+from heor.spec.records import TableData
+from heor.spec.schema import TABLES
+from heor.spec.units import money_of
+
+#: Result cells that hold the relative change of an input that counts as one (see ``Checks``).
+TOLERANCE = 1e-9
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMERIC_KINDS = ("number", "expression")
+_NUMERIC_COLUMNS = ("value", "price_year", "year")
+_LONG = ("note", "citation", "label", "purpose", "parameters", "source", "url", "amount", "value")
+_WIDEST = {"note": 60, "citation": 80, "url": 46, "purpose": 50, "parameters": 34, "label": 38}
+
+#: Columns of expressions, other than of ``parameters``, whose value stands in a ``calc:`` column.
+_EVALUATED: Mapping[str, tuple[str, ...]] = {
+    "curves": ("weight",),
+    "utilities": ("value",),
+    "costs": ("amount",),
+    "adverse_events": ("probability", "cost", "disutility", "duration_days"),
+    "budget": ("value",),
+}
+
+
+def typed(text: str) -> float | str:
+    """Give a cell's text as a number where it is one and nothing is lost by storing it as one.
+
+    Examples
+    --------
+    >>> typed("0.50"), typed("3%"), typed("007"), typed("-2")
+    (0.5, '3%', '007', -2.0)
+    """
+    if not _NUMBER.fullmatch(text) or not text.strip("-"):
+        return text
+    number = float(text)
+    return number if np.isfinite(number) and float(f"{number:.16G}") == number else text
+
+
+def write_table(book: Book, table: TableData) -> Sheet:
+    """Add a sheet with an input table: heading in row 1, numbers as numbers, texts as texts."""
+    sheet = book.sheet(table.name)
+    kinds = _kinds(table)
+    money = _money_rows(table)
+    for column, name in enumerate(table.columns):
+        sheet.text(0, column, name, HEADER)
+        numeric = kinds[name] in _NUMERIC_KINDS or name in _NUMERIC_COLUMNS
+        for row, texts in enumerate(table.rows, start=1):
+            value = typed(texts[column]) if numeric else texts[column]
+            if value != "":
+                sheet.cell(row, column, value, _style(name, kinds[name], value, row in money))
+    _add_choices(sheet, table)
+    sheet.widths([_width(table, column) for column in range(len(table.columns))])
+    sheet.freeze(1, 0 if len(table.columns) < 6 else 1)
+    sheet.print_setup(repeat=(0, 0))
+    return sheet
+
+
+def write_inputs(ctx: Context) -> None:
+    """Fill the sheets of all input tables, with their ``calc:`` columns."""
+    tables = ctx.results.spec.tables
+    values = base_values(tables["parameters"]) if "parameters" in tables else {}
+    for table in tables.values():
+        sheet = write_table(ctx.book, table)
+        if table.name == "parameters":
+            _add_base_values(ctx, sheet, table, values)
+        for column in _EVALUATED.get(table.name, ()):
+            if column in table.columns:
+                _add_evaluated(ctx, sheet, table, column, values)
+
+
+def base_values(table: TableData) -> dict[str, float]:
+    """Base value of each parameter as the table has it, derived ones computed."""
+    ids = _column(table, "id")
+    expressions = dict(zip(ids, map(parse, _column(table, "value")), strict=True))
+    arrays: dict[str, FloatArray] = {}
+    for identifier in evaluation_order(expressions):
+        arrays[identifier] = expressions[identifier].evaluate(arrays, 1)
+    return {identifier: float(arrays[identifier][0]) for identifier in ids}
+
+
+def _column(table: TableData, name: str) -> list[str]:
+    index = table.columns.index(name)
+    return [row[index] for row in table.rows]
+
+
+def _kinds(table: TableData) -> dict[str, str]:
+    schema = TABLES.get(table.name)
+    known = {c.name: c.kind for c in schema.columns} if schema else {}
+    other = "number" if schema is not None and schema.open_columns else "text"
+    return {name: known.get(name, other) for name in table.columns}
+
+
+def _money_rows(table: TableData) -> set[int]:
+    """Sheet rows whose unit is money, for thousands separators."""
+    if "unit" not in table.columns:
+        return set()
+    return {row for row, unit in enumerate(_column(table, "unit"), start=1) if money_of(unit)}
+
+
+def _style(name: str, kind: str, value: float | str, money: bool) -> Style:
+    if isinstance(value, str):
+        formula = kind in ("expression", "expressions")
+        return Style("input" if formula else "label", wrap=name in _LONG)
+    whole = money and abs(value) >= 1000 and value == round(value)
+    return Style("input", unit="count" if whole else "", align="right")
+
+
+def _width(table: TableData, column: int) -> float:
+    name = table.columns[column]
+    longest = max((len(row[column]) for row in table.rows), default=0)
+    widest = _WIDEST.get(name, 24)
+    return float(max(min(longest, widest), min(len(name), 16), 5) + 2)
+
+
+def _add_choices(sheet: Sheet, table: TableData) -> None:
+    schema = TABLES.get(table.name)
+    for column in schema.columns if schema is not None else ():
+        if column.choices and column.name in table.columns and table.rows:
+            place = table.columns.index(column.name)
+            sheet.choices(1, len(table.rows), place, column.choices, column.name)
+
+
+def _add_base_values(
+    ctx: Context, sheet: Sheet, table: TableData, values: Mapping[str, float]
+) -> None:
+    """Add live base values with their defined names, and what the results were made with."""
+    first = len(table.columns)
+    sheet.row(
+        0, first, ("calc: base value", "calc: name", "calc: value in results", "calc: changed")
+    )
+    sheet.widths((14, 20, 14, 12), first)
+    value_column = table.columns.index("value")
+    units = _column(table, "unit")
+    tolerance = ctx.cells["tolerance"]
+    for row, (identifier, text) in enumerate(
+        zip(_column(table, "id"), _column(table, "value"), strict=True), start=1
+    ):
+        name, value = ctx.names[identifier], values[identifier]
+        used = ctx.results.spec.parameters[identifier].value
+        style = Style("formula", unit=_shown(value, units[row - 1]))
+        formula = _live(text, cell_name(row, value_column), ctx.names)
+        sheet.formula(row, first, formula, value, style)
+        sheet.text(row, first + 1, name)
+        ctx.book.define_name(name, sheet, row, first)
+        sheet.number(row, first + 2, used, Style("value", unit=style.unit))
+        now, then = cell_name(row, first), cell_name(row, first + 2)
+        changed = "changed" if abs(value - used) > TOLERANCE * abs(used) else ""
+        sheet.formula(
+            row,
+            first + 3,
+            f'=IF(ABS({now}-{then})>{tolerance}*ABS({then}),"changed","")',
+            changed,
+            Style("formula"),
+        )
+    last = max(len(table.rows), 1)
+    ctx.cells["changed"] = sheet.range(1, first + 3, last, first + 3)
+
+
+def _add_evaluated(
+    ctx: Context, sheet: Sheet, table: TableData, column: str, values: Mapping[str, float]
+) -> None:
+    """Add the value of a column of expressions beside the table, as a live formula."""
+    offset = [c for c in _EVALUATED[table.name] if c in table.columns].index(column)
+    place, source = len(table.columns) + offset, table.columns.index(column)
+    sheet.text(0, place, f"calc: {column}", HEADER)
+    sheet.widths((14,), place)
+    arrays = {name: np.array([value]) for name, value in values.items()}
+    for row, text in enumerate(_column(table, column), start=1):
+        if not text:
+            continue
+        value = float(parse(text).evaluate(arrays, 1)[0])
+        money = column in ("amount", "cost")
+        style = Style("formula", unit="money_cents" if money else "")
+        sheet.formula(row, place, _live(text, cell_name(row, source), ctx.names), value, style)
+
+
+def _live(text: str, cell: str, names: Mapping[str, str]) -> str:
+    """Formula of a cell that holds a number (its reference) or an expression (the expression)."""
+    if isinstance(typed(text), float):
+        return "=" + cell
+    reference: Callable[[str], str] = names.__getitem__
+    return "=" + parse(text).to_excel(reference)
+
+
+def _shown(value: float, unit: str) -> str:
+    if money_of(unit):
+        return "money_cents"
+    return "" if value == round(value) else "number"
+
+
+def parameter_names(table: TableData) -> dict[str, str]:
+    """Defined name of each parameter id; see `heor.report.xlsx.safe_names`."""
+    return safe_names(_column(table, "id"))
+
+
+__all__ = [
+    "TOLERANCE",
+    "WRAP",
+    "Expression",
+    "ExpressionError",
+    "base_values",
+    "parameter_names",
+    "typed",
+    "write_inputs",
+    "write_table",
+]

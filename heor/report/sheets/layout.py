@@ -1,0 +1,200 @@
+"""What all result sheets share: heads, tables, labels, colours, and cells that others point at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from heor.analyses.results import StudyResults
+from heor.engine.outcomes import EVENTS
+from heor.engine.trace import StrategyTrace
+from heor.report.charts import DEAD_COLOUR, STATE_COLOURS, colour_of
+from heor.report.xlsx import (
+    BOLD,
+    HEADER,
+    HEADING,
+    NOTE,
+    TITLE,
+    WRAP,
+    Book,
+    Sheet,
+    Style,
+    quote_title,
+)
+
+PASTED = "Grey values were computed by heor; they do not change when cells are edited."
+LIVE = "Black cells are formulas over this workbook; grey values were computed by heor."
+
+#: Columns that every result sheet may use for its head; heads never widen a column.
+HEAD_ROWS = 5
+
+
+@dataclass(slots=True)
+class Context:
+    """What the sheets are made of, and the cells that formulas on other sheets may point at.
+
+    Parameters
+    ----------
+    results : StudyResults
+        Finished results.
+    book : Book
+        The workbook.
+    traces : mapping of str to StrategyTrace
+        Base-case traces, one row each.
+    names : mapping of str to str
+        Defined name of each parameter id.
+    cells : mapping of str to str
+        References by key, filled in as sheets are written, e.g. ``cost lifileucel``.
+    """
+
+    results: StudyResults
+    book: Book
+    traces: Mapping[str, StrategyTrace]
+    names: Mapping[str, str]
+    cells: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        """Currency of all money."""
+        return self.results.base.currency
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Strategy ids in table order."""
+        return self.results.spec.strategy_ids()
+
+    @property
+    def reference(self) -> str:
+        """The comparator of pairwise results."""
+        return self.results.base.reference
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Strategies other than the reference."""
+        return tuple(s for s in self.strategies if s != self.reference)
+
+    def label(self, strategy: str) -> str:
+        """Name of a strategy in reports."""
+        return next(s.label for s in self.results.spec.strategies if s.id == strategy) or strategy
+
+    def state_label(self, state: str) -> str:
+        """Name of a state, or of what belongs to no state."""
+        if state == EVENTS:
+            return "Events (not in a state)"
+        return next((s.label for s in self.results.spec.states if s.id == state), "") or state
+
+    def colour(self, strategy: str) -> str:
+        """Colour of a strategy in every chart."""
+        return colour_of(self.strategies.index(strategy))
+
+    def state_colour(self, state: str) -> str:
+        """Colour of a state in every chart."""
+        living = [s.id for s in self.results.spec.living_states]
+        return colour_of(living.index(state), STATE_COLOURS) if state in living else DEAD_COLOUR
+
+    def threshold_index(self) -> int:
+        """Index of the middle threshold, the one that headlines use."""
+        return max(0, (len(self.results.base.thresholds) - 1) // 2)
+
+    def threshold(self) -> float:
+        """Willingness to pay that headlines use, in currency per QALY."""
+        return self.results.base.thresholds[self.threshold_index()]
+
+    def per_qaly(self, threshold: float) -> str:
+        """A threshold in words."""
+        return f"{self.currency} {threshold:,.0f} per QALY"
+
+    def made(self) -> str:
+        """Version and input hash in words."""
+        return f"heor {self.results.version} · inputs {self.results.spec.input_hash[:16]}"
+
+
+def trace_title(strategy: str) -> str:
+    """Title of a strategy's calculation sheet before it is made safe."""
+    return f"Calc Trace {strategy}"
+
+
+def head(
+    ctx: Context, sheet: Sheet, title: str, *, live: bool = False, probabilistic: bool = False
+) -> int:
+    """Write title, research warning and origin at the top; give the first free row."""
+    results = ctx.results
+    origin = ctx.made()
+    if probabilistic and results.psa is not None:
+        psa = results.psa
+        origin += f" · seed {psa.seed} · {psa.n:,} draws ({psa.sampler.replace('_', ' ')})"
+    else:
+        origin += f" · base case, no draws (PSA seed {results.record.seed})"
+    sheet.text(0, 0, title, TITLE)
+    sheet.height(0, 22)
+    if results.banner:
+        warning = "Research model, not for decisions without review: see the warnings on the Cover."
+        sheet.text(1, 0, warning, Style("warning_text", bold=True))
+    sheet.text(2, 0, f"{origin}. {LIVE if live else PASTED}", NOTE)
+    sheet.link(3, 0, "Contents", "Contents")
+    return HEAD_ROWS
+
+
+def heading(sheet: Sheet, row: int, text: str, note: str = "") -> int:
+    """Write a heading over a table and, below it, a line that explains it; give the next row."""
+    sheet.text(row, 0, text, HEADING)
+    if not note:
+        return row + 1
+    sheet.text(row + 1, 0, note, NOTE)
+    return row + 2
+
+
+def table_head(sheet: Sheet, row: int, columns: Sequence[str], height: float = 30) -> int:
+    """Write column headings; give the next row."""
+    first, *rest = columns
+    sheet.text(row, 0, first, HEADER)
+    sheet.row(row, 1, rest, Style("header", align="right"))
+    sheet.height(row, height)
+    return row + 1
+
+
+def reference_to(sheet: Sheet, row: int, column: int) -> str:
+    """Formula that shows a cell of another sheet."""
+    return "=" + sheet.ref(row, column)
+
+
+def lines(sheet: Sheet, row: int, texts: Sequence[str], last_column: int, chars: int) -> int:
+    """Write paragraphs across columns, wrapped in rows high enough; give the next row."""
+    for text in texts:
+        sheet.merge(row, 0, last_column, text, WRAP)
+        sheet.height(row, 13.5 * wrapped_lines(text, chars) + 2)
+        row += 1
+    return row
+
+
+def wrapped_lines(text: str, chars: int) -> int:
+    """Lines a text takes in a column of ``chars`` characters."""
+    return sum(max(1, -(-len(part) // max(chars, 1))) for part in text.split("\n"))
+
+
+def key_values(
+    sheet: Sheet, row: int, pairs: Sequence[tuple[str, float | str]], style: Style
+) -> int:
+    """Write names and values side by side; give the next row."""
+    for name, value in pairs:
+        sheet.text(row, 0, name, BOLD)
+        sheet.cell(row, 1, value, style)
+        row += 1
+    return row
+
+
+__all__ = [
+    "HEAD_ROWS",
+    "LIVE",
+    "PASTED",
+    "Context",
+    "head",
+    "heading",
+    "key_values",
+    "lines",
+    "quote_title",
+    "reference_to",
+    "table_head",
+    "trace_title",
+    "wrapped_lines",
+]
