@@ -164,7 +164,7 @@ class BaseCase:
     strategies : tuple of StrategyTotals
         In table order.
     incremental : tuple of IncrementalRow
-        Frontier first in order of QALYs, then the others by cost.
+        The frontier in order of QALYs, then the extendedly dominated, then the dominated.
     pairwise : tuple of PairwiseRow
         Every other strategy against the reference, in table order.
     best : tuple of str
@@ -254,9 +254,12 @@ class ScenarioResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DsaPoint:
-    """A comparison at one value of one parameter. ``inmb`` is per threshold."""
+    """A comparison at one value of one parameter. ``inmb`` is per threshold.
 
-    value: float
+    ``value`` is None for the base case, where every parameter has its own base value.
+    """
+
+    value: float | None
     delta_cost: float
     delta_qaly: float
     inmb: tuple[float, ...]
@@ -268,7 +271,8 @@ class DsaPoint:
 class DsaBar:
     """One bar of a tornado.
 
-    ``swing`` is the range of INMB over low, base and high, per threshold (currency).
+    ``base_value`` is the parameter's; ``swing`` is the range of INMB over low, base and high, per
+    threshold (currency).
     ``icer_swing`` is the range of the ICER over low, base and high; None where one of them has
     no meaning.
     """
@@ -276,6 +280,7 @@ class DsaBar:
     parameter: str
     label: str
     unit: str
+    base_value: float
     low: DsaPoint
     high: DsaPoint
     swing: tuple[float, ...]
@@ -384,7 +389,11 @@ class Probability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PsaStrategy:
-    """Means of one strategy. ``nmb`` is per study threshold."""
+    """Means of one strategy.
+
+    ``nmb`` and ``probability`` (the highest NMB of all strategies: the CEAC with its standard
+    error) are per study threshold.
+    """
 
     id: str
     label: str
@@ -393,6 +402,7 @@ class PsaStrategy:
     ly: Estimate
     evly: Estimate
     nmb: tuple[Estimate, ...]
+    probability: tuple[Probability, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -511,9 +521,11 @@ class RecommendedDraws:
 class Crossing:
     """How far the cap moved a strategy's curves over the draws (methods 1.3).
 
-    ``share`` is person-time moved as a share of undiscounted life years. ``draws`` counts draws
-    in which any was moved, ``cycles`` the mean number of cycle boundaries; ``floor_years`` is the
-    mean person-time capped because of the background-mortality floor.
+    ``mean_share`` and ``max_share`` are person-time moved as a share of undiscounted life years.
+    ``draws`` counts draws in which any was moved, ``draws_over_limit`` those whose share exceeds
+    ``limit`` (``over_limit``: any does). ``mean_years`` and ``mean_cycles`` are person-time and
+    cycle boundaries, ``floor_years`` the mean person-time capped because of the
+    background-mortality floor.
     """
 
     strategy: str
@@ -522,6 +534,7 @@ class Crossing:
     limit: float
     over_limit: bool
     draws: int
+    draws_over_limit: int
     of_draws: int
     mean_years: float
     mean_cycles: float

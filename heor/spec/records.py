@@ -98,6 +98,8 @@ class Settings:
     psa_seed: int
     psa_sampler: str
     psa_replicates: int
+    #: what to say before any result; lines parted by ``|``
+    banner: str = ""
     #: settings key -> (text as written or preset's, where it came from: "settings", "preset us", "default")
     origin: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 

@@ -1,0 +1,190 @@
+"""Probabilistic sensitivity analysis: draws through the model, and what they say (methods 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from heor.analyses import cea
+from heor.analyses.psa_summary import summarise
+from heor.analyses.results import PsaResult
+from heor.engine.evaluate import evaluate
+from heor.engine.outcomes import Outcomes
+from heor.errors import HeorError
+from heor.spec import draws as draw_sets
+from heor.spec.parameters import Draws
+from heor.spec.records import SAMPLERS, Spec
+
+__all__ = ["MOST_DRAWS", "run", "summarise"]
+
+#: Draws at which a run until a given precision gives up.
+MOST_DRAWS = 1_000_000
+
+Progress = Callable[[int, int], None]
+
+
+def run(
+    spec: Spec,
+    n: int | None = None,
+    seed: int | None = None,
+    sampler: str | None = None,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+    until_mcse: float | None = None,
+    threshold: float | None = None,
+    most_draws: int = MOST_DRAWS,
+) -> PsaResult:
+    """Draw parameters and run the model for every draw.
+
+    Sampler ``random`` makes ``n`` independent draws. ``latin_hypercube`` and ``sobol`` split the
+    ``n`` draws over ``psa_replicates`` independent randomisations of as equal size as can be (no
+    more randomisations than draws), because the error of a stratified sample shows only between
+    randomisations; the first ones take one more draw when ``n`` does not divide.
+
+    Parameters
+    ----------
+    spec : Spec
+        The study; ``n``, ``seed`` and ``sampler`` are its settings when left out.
+    workers : int
+        Threads.
+    progress : callable, optional
+        Called with draws done and draws wanted, first with 0 draws done.
+    until_mcse : float, optional
+        Sampler ``random`` only: double the draws until the Monte Carlo standard error of INMB at
+        ``threshold`` is at most this (currency) for every strategy against the reference.
+    threshold : float, optional
+        For ``until_mcse``; the middle one of the study when left out.
+    most_draws : int
+        Where ``until_mcse`` gives up, saying so in ``stopping``.
+
+    Returns
+    -------
+    PsaResult
+        Draws and outcomes.
+
+    Raises
+    ------
+    HeorError
+        When ``n``, the sampler or the precision asked for makes no sense.
+    """
+    settings = spec.settings
+    n = settings.psa_samples if n is None else n
+    seed = settings.psa_seed if seed is None else seed
+    sampler = settings.psa_sampler if sampler is None else sampler
+    if n < 1:
+        raise HeorError(f"the number of draws must be 1 or more, found {n}")
+    if sampler not in SAMPLERS:
+        raise HeorError(f"unknown sampler '{sampler}'; allowed are {', '.join(SAMPLERS)}")
+    if until_mcse is not None:
+        if sampler != "random":
+            raise HeorError(
+                f"a run until a given standard error needs the sampler 'random', not '{sampler}': "
+                "a stratified sample cannot be extended"
+            )
+        if not until_mcse > 0:
+            raise HeorError(f"the standard error to reach must be above 0, found {until_mcse}")
+        goal = cea.middle_threshold(settings.thresholds) if threshold is None else threshold
+        return _run_until(spec, n, seed, workers, progress, until_mcse, goal, most_draws)
+    if progress is not None:
+        progress(0, n)
+    replicates = 1 if sampler == "random" else max(1, min(settings.psa_replicates, n))
+    draws, of_draw = _sample(spec, n, seed, sampler, replicates)
+    outcomes = evaluate(spec, draws, workers=workers, progress=_reporter(progress, 0, n))
+    return PsaResult(
+        draws=draws,
+        outcomes=outcomes,
+        seed=seed,
+        n=n,
+        sampler=sampler,
+        replicates=replicates,
+        replicate=of_draw,
+        stopping="",
+    )
+
+
+def _reporter(progress: Progress | None, before: int, total: int) -> Callable[[int], None] | None:
+    return None if progress is None else lambda done: progress(before + done, total)
+
+
+def _sample(
+    spec: Spec, n: int, seed: int, sampler: str, replicates: int
+) -> tuple[Draws, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    sizes = [n // replicates + (r < n % replicates) for r in range(replicates)]
+    parts = [
+        draw_sets.sample(spec, size, seed=seed, sampler=sampler, replicate=r)
+        for r, size in enumerate(sizes)
+    ]
+    return _join(parts), np.repeat(np.arange(replicates, dtype=np.int64), sizes)
+
+
+def _join(parts: Sequence[Draws]) -> Draws:
+    if len(parts) == 1:
+        return parts[0]
+    return Draws(
+        {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values},
+        {name: np.concatenate([part.labels[name] for part in parts]) for name in parts[0].labels},
+    )
+
+
+def _run_until(
+    spec: Spec,
+    n: int,
+    seed: int,
+    workers: int,
+    progress: Progress | None,
+    until_mcse: float,
+    threshold: float,
+    most_draws: int,
+) -> PsaResult:
+    """Double the draws until every INMB is precise enough; earlier draws stay as they are."""
+    n = min(max(n, 2), most_draws)
+    outcomes: Outcomes | None = None
+    if progress is not None:
+        progress(0, n)
+    while True:
+        draws = draw_sets.sample(spec, n, seed=seed, sampler="random")
+        done = 0 if outcomes is None else len(outcomes)
+        more = evaluate(
+            spec, draws.rows(done, n), workers=workers, progress=_reporter(progress, done, n)
+        )
+        outcomes = more if outcomes is None else _append(outcomes, more)
+        mcse = _largest_mcse(outcomes, threshold, spec.settings.severity_weight)
+        if mcse <= until_mcse or n >= most_draws:
+            break
+        n = min(2 * n, most_draws)
+    reached = "reached" if mcse <= until_mcse else "not reached at the largest number allowed"
+    return PsaResult(
+        draws=draws,
+        outcomes=outcomes,
+        seed=seed,
+        n=n,
+        sampler="random",
+        replicates=1,
+        replicate=np.zeros(n, dtype=np.int64),
+        stopping=(
+            f"standard error of INMB at {threshold:,.0f} is {mcse:,.4g} after {n:,} draws; "
+            f"{until_mcse:,.4g} was asked for: {reached}"
+        ),
+    )
+
+
+def _append(first: Outcomes, second: Outcomes) -> Outcomes:
+    return Outcomes(
+        np.concatenate([first.values, second.values]),
+        first.strategies,
+        first.names,
+        first.reference,
+        {
+            name: np.concatenate([value, second.diagnostics[name]])
+            for name, value in first.diagnostics.items()
+        },
+    )
+
+
+def _largest_mcse(outcomes: Outcomes, threshold: float, severity_weight: float) -> float:
+    benefit = cea.nmb(outcomes.get("cost"), outcomes.get("qaly"), threshold, severity_weight)
+    reference = outcomes.strategies.index(outcomes.reference)
+    gain = benefit - benefit[:, [reference]]
+    return float(gain.std(axis=0, ddof=1).max() / np.sqrt(len(gain)))

@@ -1,0 +1,220 @@
+"""Run a whole study: every analysis of the plan, and a record of how it was done. No files."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from heor.analyses import accrual, base_case, dsa, psa, scenarios
+from heor.analyses.results import Crossing, PsaResult, PsaSummary, RunRecord, StudyResults
+from heor.spec.records import Spec
+
+#: Analyses that a plan may leave out; the base case always runs.
+OPTIONAL = ("accrual", "scenarios", "dsa", "psa")
+
+#: Evidence grades that the banner counts, with the words it uses.
+WEAK_EVIDENCE = {
+    "assumption": "assumption",
+    "unverified": "not verified against the source",
+    "transported": "transported from another population or setting",
+}
+
+#: What separates the lines of the setting ``banner``.
+BANNER_SEPARATOR = "|"
+
+#: Packages whose versions the record names.
+PACKAGES = ("numpy", "scipy", "pandas", "xlsxwriter", "openpyxl")
+
+#: Ids the banner lists before it only counts.
+MOST_IDS = 12
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run.
+
+    Parameters
+    ----------
+    draws, seed, sampler : optional
+        Of the probabilistic analysis; the study's settings when None.
+    until_mcse : float, optional
+        See `heor.analyses.psa.run`.
+    workers : int
+        Threads.
+    skip : sequence of str
+        Of `OPTIONAL`.
+    scenarios : sequence of str, optional
+        Names of the scenarios wanted; all when None.
+    """
+
+    draws: int | None = None
+    seed: int | None = None
+    sampler: str | None = None
+    until_mcse: float | None = None
+    workers: int = 1
+    skip: Sequence[str] = ()
+    scenarios: Sequence[str] | None = None
+
+
+def package_version() -> str:
+    """Version of the installed package, or "not installed" when run from bare source."""
+    return _version("heor")
+
+
+def run_study(
+    spec: Spec, plan: Plan | None = None, progress: Progress | None = None
+) -> StudyResults:
+    """Run every analysis of the plan.
+
+    Parameters
+    ----------
+    spec : Spec
+        The study.
+    plan : Plan, optional
+        All analyses with the study's own settings when left out.
+    progress : callable, optional
+        Called with the name of the step, what is done and what is wanted: (step, 0, total) when
+        it begins, (step, total, total) when it ends; the step ``psa`` reports draws in between.
+
+    Raises
+    ------
+    ValueError
+        When the plan leaves out an analysis that does not exist.
+    HeorError
+        When the inputs do not allow an analysis.
+    """
+    plan = Plan() if plan is None else plan
+    unknown = sorted(set(plan.skip) - set(OPTIONAL))
+    if unknown:
+        raise ValueError(f"cannot skip {', '.join(unknown)}; allowed are {', '.join(OPTIONAL)}")
+    report = progress or _silent
+    clock = _Clock(report)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    wanted = [step for step in OPTIONAL if step not in plan.skip]
+
+    with clock.step("base case"):
+        base = base_case.run(spec)
+    gains = ()
+    if "accrual" in wanted:
+        with clock.step("accrual"):
+            gains = accrual.run(spec)
+    cases = ()
+    if "scenarios" in wanted and spec.scenarios:
+        with clock.step("scenarios"):
+            cases = scenarios.run(spec, plan.scenarios, base)
+    tornado = None
+    if "dsa" in wanted:
+        with clock.step("dsa"):
+            tornado = dsa.run(spec, plan.workers)
+    sample: PsaResult | None = None
+    summary: PsaSummary | None = None
+    if "psa" in wanted:
+        with clock.step("psa"):
+            sample = psa.run(
+                spec,
+                plan.draws,
+                plan.seed,
+                plan.sampler,
+                workers=plan.workers,
+                progress=lambda done, total: report("psa", done, total),
+                until_mcse=plan.until_mcse,
+            )
+        with clock.step("psa summary"):
+            summary = psa.summarise(spec, sample, base)
+    return StudyResults(
+        spec=spec,
+        version=package_version(),
+        banner=banner(spec),
+        base=base,
+        accrual=gains,
+        scenarios=cases,
+        dsa=tornado,
+        psa=sample,
+        psa_summary=summary,
+        record=_record(spec, plan, started, clock.seconds, sample, summary),
+    )
+
+
+def banner(spec: Spec) -> tuple[str, ...]:
+    """Lines to show before any result.
+
+    First the study's own (setting ``banner``, lines parted by ``|``), then, per weak grade of
+    evidence, how many parameters rest on it and which.
+    """
+    lines = [line.strip() for line in spec.settings.banner.split(BANNER_SEPARATOR)]
+    lines = [line for line in lines if line]
+    total = len(spec.parameters)
+    for grade, words in WEAK_EVIDENCE.items():
+        ids = [p.id for p in spec.parameters.values() if p.evidence == grade]
+        if ids:
+            shown = ", ".join(ids[:MOST_IDS])
+            rest = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
+            lines.append(f"{len(ids)} of {total} parameters: {words} ({shown}{rest})")
+    return tuple(lines)
+
+
+class _Clock:
+    """Seconds by step, in order."""
+
+    def __init__(self, report: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._report = report
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        draws = name == "psa"
+        if not draws:
+            self._report(name, 0, 1)
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - begun
+        if not draws:
+            self._report(name, 1, 1)
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _record(
+    spec: Spec,
+    plan: Plan,
+    started: str,
+    timings: dict[str, float],
+    sample: PsaResult | None,
+    summary: PsaSummary | None,
+) -> RunRecord:
+    settings = spec.settings
+    crossing: tuple[Crossing, ...] = () if summary is None else summary.crossing
+    warnings = [str(problem) for problem in spec.warnings]
+    warnings += [] if summary is None else summary.warnings
+    return RunRecord(
+        study=spec.name,
+        version=package_version(),
+        input_hash=spec.input_hash,
+        started=started,
+        seed=settings.psa_seed if sample is None else sample.seed,
+        draws=0 if sample is None else sample.n,
+        sampler=settings.psa_sampler if sample is None else sample.sampler,
+        replicates=0 if sample is None else sample.replicates,
+        workers=plan.workers,
+        python=platform.python_version(),
+        packages={name: _version(name) for name in PACKAGES},
+        timings=timings,
+        crossing=crossing,
+        warnings=tuple(warnings),
+    )
