@@ -7,7 +7,7 @@ the tables is in `heor.spec.schema`.
 from __future__ import annotations
 
 import csv
-import datetime
+import datetime as dt
 import hashlib
 import io
 import re
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from heor.errors import InputErrors, Place, Problem
 from heor.spec.records import TableData
@@ -71,7 +72,7 @@ class Table:
         return TableData(name=self.schema.name, columns=self.columns, rows=texts)
 
 
-#: A row of texts with its number in the file and, for a workbook, a maker of cell addresses.
+#: A row of texts with its number in the file.
 _RawRow = tuple[int, Sequence[str]]
 
 
@@ -260,9 +261,11 @@ def _workbook(path: Path, problems: list[Problem]) -> Iterator[Table]:
         formulas.close()
 
 
-def _sheet_rows(values: object, formulas: object) -> list[_RawRow]:
-    stored = values.iter_rows(values_only=True)  # type: ignore[attr-defined]
-    written = formulas.iter_rows(values_only=True)  # type: ignore[attr-defined]
+def _sheet_rows(values: Any, formulas: Any) -> list[_RawRow]:
+    for sheet in (values, formulas):
+        sheet.reset_dimensions()  # some writers store a wrong extent, and rows would be lost
+    stored = values.iter_rows(values_only=True)
+    written = formulas.iter_rows(values_only=True)
     rows: list[_RawRow] = []
     for number, (row, source) in enumerate(zip(stored, written, strict=True), start=1):
         texts = [_cell_text(v, f) for v, f in zip(row, source, strict=True)]
@@ -278,8 +281,8 @@ def _cell_text(value: object, formula: object) -> str:
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, datetime.datetime):
-        midnight = value.time() == datetime.time()
+    if isinstance(value, dt.datetime):
+        midnight = value.time() == dt.time()
         return value.date().isoformat() if midnight else value.isoformat(sep=" ")
     return str(value).strip()
 
@@ -373,7 +376,7 @@ def _cell(text: str, place: Place, problems: list[Problem]) -> Cell:
         message = "a formula without a stored value; open and save the workbook in Excel first"
     elif _EXCEL_ERROR.fullmatch(text):
         message = f"found the spreadsheet error {text}; mend the formula or type the value"
-    elif text.startswith("=") and not place.sheet:
+    elif text.startswith("="):
         message = f"found {text!r}; write a formula without the leading `=`"
     else:
         return Cell(text, place)
