@@ -1,0 +1,238 @@
+"""Special functions behind the survival families (methods 2): tails, small |Q|, quadrature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+if TYPE_CHECKING:
+    from heor.spec.parameters import FloatArray
+
+#: Below this |Q| the generalised gamma is computed by Temme's expansion: the incomplete gamma
+#: function of order 1/Q² would be inexact (Python) or fail to converge (spreadsheets).
+SMALL_Q = 0.01
+
+#: ln of the smallest incomplete gamma value that SciPy's is trusted with.
+_LOG_TINY = -600.0
+
+LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
+
+# With y = Qw: z/w and the three terms c_k of the correction, in powers of y, lowest first. They
+# follow from eta²/2 = e^y - 1 - y, eta = Qz, and c_k(eta) of https://dlmf.nist.gov/8.12.
+_STRETCH = (
+    1.0,
+    1 / 6,
+    1 / 36,
+    1 / 270,
+    1 / 2592,
+    17 / 544320,
+    11 / 5443200,
+    1 / 8164800,
+    1 / 111974400,
+)
+_C0 = (-1 / 3, 1 / 12, -1 / 1080, -19 / 12960, 1 / 181440, 47 / 1360800, 1 / 32659200)
+_C1 = (-1 / 540, -1 / 288, 25 / 12096, -223 / 1088640, -89 / 1088640)
+_C2 = (25 / 6048, -139 / 51840, 101 / 311040)
+
+#: |y| up to which the power series above serve; beyond it the closed forms lose nothing.
+_SERIES_REACH = 0.1
+
+
+def polynomial(coefficients: tuple[float, ...], x: FloatArray) -> FloatArray:
+    """Evaluate a polynomial, lowest power first, at each element of ``x``."""
+    value = np.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        value *= x
+        value += coefficient
+    return value
+
+
+def small_q(w: FloatArray, q: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+    """Normal deviate and correction of a generalised gamma with |Q| < `SMALL_Q`.
+
+    With ``y = Qw`` and ``z = w sqrt(2(e^y - 1 - y))/|y|``,
+    ``S = Φ(-z) + φ(z) Q [c_0(y) + Q² c_1(y) + Q⁴ c_2(y)]`` for either sign of Q. Its first order
+    in Q is ``Φ(-w) - Qφ(w)(w² + 2)/6``.
+
+    Parameters
+    ----------
+    w : array
+        ``(ln t - mu)/sigma``; infinite values are allowed.
+    q : array or float
+        Q, broadcast against ``w``.
+
+    Returns
+    -------
+    tuple of arrays
+        ``z`` and the factor of ``φ(z)``.
+
+    References
+    ----------
+    Temme's uniform expansion, https://dlmf.nist.gov/8.12.
+    """
+    w = np.clip(w, -1e8, 1e8)
+    y = q * w
+    z = w * polynomial(_STRETCH, y)
+    q2 = np.square(q)
+    series = polynomial(_C0, y) + q2 * (polynomial(_C1, y) + q2 * polynomial(_C2, y))
+    far = np.abs(y) > _SERIES_REACH
+    if far.any():
+        growth = np.expm1(y[far])
+        eta = np.copysign(np.sqrt(2.0 * (growth - y[far])), y[far])
+        q_far = np.broadcast_to(np.asarray(q), y.shape)[far]
+        z[far] = eta / q_far
+        inverse = 1.0 / growth
+        c0 = inverse - 1.0 / eta
+        c1 = eta**-3 - inverse * (1.0 / 12.0 + inverse * (1.0 + inverse))
+        series[far] = c0 + np.square(q_far) * c1
+    return z, q * series
+
+
+def small_q_survival(w: FloatArray, q: float) -> FloatArray:
+    """S of a generalised gamma with |Q| < `SMALL_Q` at the deviates ``w``, of the same shape."""
+    z, correction = small_q(w, q)
+    density = np.exp(-0.5 * np.square(z) - LOG_SQRT_2PI)
+    return special.ndtr(-z) + density * correction
+
+
+def small_q_log_survival(w: FloatArray, q: FloatArray) -> FloatArray:
+    """Return ln S of a generalised gamma with |Q| < `SMALL_Q`, accurate in both tails."""
+    z, correction = small_q(w, q)
+    log_normal = special.log_ndtr(-z)
+    ratio = np.exp(-0.5 * np.square(z) - LOG_SQRT_2PI - log_normal)
+    return log_normal + np.log1p(ratio * correction)
+
+
+def small_q_log_density(w: FloatArray, q: FloatArray) -> FloatArray:
+    """Return ln of the density of ``w`` for a generalised gamma with |Q| < `SMALL_Q`."""
+    z, _ = small_q(w, q)
+    return -0.5 * np.square(z) - LOG_SQRT_2PI - np.square(q) / 12.0 + q**6 / 360.0
+
+
+def small_q_quantile(failed: FloatArray, q: FloatArray) -> FloatArray:
+    """Deviate w by which the share ``failed`` has had the event, for |Q| < `SMALL_Q`."""
+    # the lower tail of Q is the upper tail of -Q, so Newton's method runs on ln S alone
+    side = np.where(failed < 0.5, -1.0, 1.0)
+    tail = np.minimum(failed, 1.0 - failed)
+    target = np.log(tail)
+    v = -special.ndtri(tail)
+    for _ in range(8):
+        log_s = small_q_log_survival(v, side * q)
+        v = v + (log_s - target) * np.exp(log_s - small_q_log_density(v, side * q))
+    return side * np.where(tail > 0.0, v, np.inf)
+
+
+def log_gamma_upper(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
+    """Return ln Q(a, x), accurate for values near 1 and far below the smallest double.
+
+    ``log_x`` is passed beside ``x`` so that neither overflow nor underflow of ``x`` matters.
+    """
+    lower = special.gammainc(a, x)
+    value = np.where(lower < 0.5, np.log1p(-lower), np.log(special.gammaincc(a, x)))
+    far = ~(value > _LOG_TINY) & np.isfinite(x)
+    if far.any():
+        a_far, x_far = a[far], x[far]
+        head = a_far * log_x[far] - x_far - special.gammaln(a_far)
+        value[far] = head + np.log(_continued_fraction(a_far, x_far))
+    return value
+
+
+def log_gamma_lower(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
+    """Return ln P(a, x), with the same reach as `log_gamma_upper`."""
+    upper = special.gammaincc(a, x)
+    value = np.where(upper < 0.5, np.log1p(-upper), np.log(special.gammainc(a, x)))
+    far = ~(value > _LOG_TINY) & np.isfinite(log_x)
+    if far.any():
+        a_far, x_far = a[far], x[far]
+        head = a_far * log_x[far] - x_far - special.gammaln(a_far + 1.0)
+        value[far] = head + np.log(_power_series(a_far, x_far))
+    return value
+
+
+def log_gamma_lower_inverse(a: FloatArray, p: FloatArray) -> FloatArray:
+    """Return ln of the x with P(a, x) = p, also where x itself underflows."""
+    x = special.gammaincinv(a, p)
+    tiny = (np.log(p) + special.gammaln(a + 1.0)) / a
+    return np.where(x < 1e-200, tiny, np.log(x))
+
+
+def log_gamma_upper_inverse(a: FloatArray, p: FloatArray) -> FloatArray:
+    """Return ln of the x with Q(a, x) = p, also where x itself underflows."""
+    x = special.gammainccinv(a, p)
+    tiny = (np.log1p(-p) + special.gammaln(a + 1.0)) / a
+    return np.where(x < 1e-200, tiny, np.log(x))
+
+
+def _continued_fraction(a: FloatArray, x: FloatArray) -> FloatArray:
+    """``Γ(a, x) e^x x^-a`` by Lentz's continued fraction, for x well above a."""
+    b = x + 1.0 - a
+    c = np.full_like(b, 1e300)
+    d = 1.0 / b
+    value = d.copy()
+    for n in range(1, 2000):
+        numerator = -n * (n - a)
+        b = b + 2.0
+        d = 1.0 / (numerator * d + b)
+        c = b + numerator / c
+        step = c * d
+        value *= step
+        if np.all(np.abs(step - 1.0) < 1e-16):
+            break
+    return value
+
+
+def _power_series(a: FloatArray, x: FloatArray) -> FloatArray:
+    """``1 + x/(a+1) + x²/((a+1)(a+2)) + …``, for x well below a."""
+    term = np.ones_like(x)
+    value = term.copy()
+    for n in range(1, 2000):
+        term = term * x / (a + n)
+        value += term
+        if np.all(term < 1e-17 * value):
+            break
+    return value
+
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
+
+
+def area_under(
+    survival: Callable[[FloatArray], FloatArray],
+    landmarks: FloatArray,
+    median: float,
+    horizon: float,
+) -> float:
+    """Integral of S from 0 to ``horizon`` by Gauss-Legendre panels in ln t.
+
+    Parameters
+    ----------
+    survival : callable
+        S at an array of times.
+    landmarks : array
+        Rising times between which S is smooth: quantiles of the curve (inf is allowed).
+    median : float
+        Median survival, which sets how near to 0 the panels begin; may be inf.
+    horizon : float
+        Upper limit, above 0, in the unit of the times.
+
+    Returns
+    -------
+    float
+        The area, in the unit of the times.
+    """
+    start = min(median, horizon) * 1e-18
+    inner = landmarks[(landmarks > start) & (landmarks < horizon)]
+    ends = np.log(np.concatenate(([start], inner, [horizon])))
+    points = [
+        np.linspace(left, right, 1 + max(1, int(np.ceil(right - left))))
+        for left, right in pairwise(ends)
+    ]
+    edges = np.unique(np.concatenate(points))
+    half = 0.5 * np.diff(edges)[:, None]
+    times = np.exp(edges[:-1, None] + half * (1.0 + _NODES))
+    panels = np.einsum("ij,j->i", half * times * survival(times), _WEIGHTS)
+    return start + float(panels.sum())
