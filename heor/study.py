@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from heor.analyses import accrual, base_case, dsa, psa, scenarios
-from heor.analyses.results import Crossing, PsaResult, PsaSummary, RunRecord, StudyResults
+from heor.analyses.results import (
+    AccrualRow,
+    Crossing,
+    PsaResult,
+    PsaSummary,
+    RunRecord,
+    ScenarioResult,
+    StudyResults,
+)
 from heor.spec.records import Spec
 
 #: Analyses that a plan may leave out; the base case always runs.
@@ -101,11 +109,11 @@ def run_study(
 
     with clock.step("base case"):
         base = base_case.run(spec)
-    gains = ()
+    gains: tuple[AccrualRow, ...] = ()
     if "accrual" in wanted:
         with clock.step("accrual"):
             gains = accrual.run(spec)
-    cases = ()
+    cases: tuple[ScenarioResult, ...] = ()
     if "scenarios" in wanted and spec.scenarios:
         with clock.step("scenarios"):
             cases = scenarios.run(spec, plan.scenarios, base)
