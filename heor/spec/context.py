@@ -12,7 +12,7 @@ import numpy as np
 from heor.errors import Place, Problem
 from heor.spec.expressions import Expression, ExpressionError, constant, parse
 from heor.spec.parameters import FloatArray
-from heor.spec.tables import Cell, Row, Table, did_you_mean
+from heor.spec.tables import Row, Table, did_you_mean
 from heor.spec.values import CellError, is_number, number, spoiled_number, yes_no
 
 T = TypeVar("T")
@@ -185,11 +185,5 @@ def evaluate(expression: Expression, values: Mapping[str, FloatArray]) -> float 
 
 
 def as_values(numbers: Mapping[str, float]) -> dict[str, FloatArray]:
-    """One-row arrays of base values, as expressions take them; values that are not finite are out."""
+    """Base values as one-row arrays, as expressions take them; infinite ones and NaN are out."""
     return {name: np.array([x]) for name, x in numbers.items() if math.isfinite(x)}
-
-
-def cell_place(cell: Cell, column: str) -> Place:
-    """Place of a cell that may be missing from its row."""
-    place = cell.place
-    return place if place.column else Place(place.file, place.sheet, place.row, column)

@@ -241,7 +241,7 @@ def read_settings(reading: Reading) -> Settings | None:
             continue
         if found is None:
             found = Written(entry.default or "", "", reading.root, "default")
-        origin[key] = (f"{found.text} {found.unit}".strip(), found.origin)
+        origin[key] = (_with_unit(found), found.origin)
         try:
             values[key] = parse_setting(key, found.text, found.unit)
         except CellError as error:
@@ -252,6 +252,10 @@ def read_settings(reading: Reading) -> Settings | None:
         return None
     values["title"] = values["title"] or Path(reading.root.file).stem
     return Settings(**values, origin=origin)
+
+
+def _with_unit(found: Written) -> str:
+    return f"{found.text} {found.unit}".strip() if is_number(found.text) else found.text
 
 
 def _written(reading: Reading) -> dict[str, Written]:
@@ -274,13 +278,9 @@ def _written(reading: Reading) -> dict[str, Written]:
             if value.broken:
                 reading.broken.add("settings")
             if value.text:
-                unit = row["unit"].text if not _has_word(value.text) else ""
+                unit = row["unit"].text
                 written[key.text] = Written(value.text, unit, value.place, "settings")
     return written
-
-
-def _has_word(text: str) -> bool:
-    return not is_number(text)
 
 
 def _fill_from_preset(reading: Reading, agency: Written, written: dict[str, Written]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 
 from heor.spec.records import UNITS_PER_YEAR, DiscountRate
 from heor.spec.tables import did_you_mean
@@ -185,7 +186,7 @@ def discount_rate(text: str) -> DiscountRate:
 def numbers(text: str) -> tuple[float, ...]:
     """Read numbers of at least 0 separated by ``;``, each once, in rising order."""
     found = tuple(number(part.strip()) for part in text.split(";") if part.strip())
-    if not found or found[0] < 0 or any(a >= b for a, b in zip(found, found[1:], strict=False)):
+    if not found or found[0] < 0 or any(a >= b for a, b in pairwise(found)):
         message = f"found {text!r}; write numbers of at least 0, each once, in rising order"
         raise CellError(message + ", separated by `;`")
     return found

@@ -1,0 +1,285 @@
+"""Rows of ``references``, ``strategies``, ``states`` and ``curves`` as records."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+
+from heor.spec.context import Reading, RowReader
+from heor.spec.expressions import FUNCTIONS, Expression, constant
+from heor.spec.records import (
+    ALL,
+    FAMILIES,
+    PLANNED_FAMILIES,
+    Curve,
+    Reference,
+    State,
+    Strategy,
+)
+from heor.spec.tables import Row, did_you_mean
+from heor.spec.values import time_unit
+
+_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+#: Optional expression columns of a curve that change a family's curve (methods 1.2).
+MODIFIERS = (
+    "delay",
+    "acceleration",
+    "hazard_ratio",
+    "hr_from",
+    "hr_until",
+    "cure_fraction",
+    "km_until",
+)
+#: Modifiers that may also follow `post_progression`.
+EARLY = ("early_mortality", "early_period")
+#: Columns that belong to `post_progression` alone.
+POST_PROGRESSION = ("pps_family", "pps_parameters", "pfs_death_share")
+#: Families of post-progression survival.
+PPS_FAMILIES = tuple(name for name, parameters in FAMILIES.items() if parameters)
+
+
+def check_ids(reading: Reading, table: str, column: str = "id", *, words: bool = True) -> None:
+    """Check that ids are there, are words and stand once."""
+    first: dict[str, Row] = {}
+    for row in reading.rows(table):
+        cell = row[column]
+        if cell.broken:
+            reading.broken.add(table)
+        elif not cell.text:
+            reading.problem(row.place, f"`{column}` is blank", table)
+        elif words and not _ID.fullmatch(cell.text):
+            message = f"{cell.text!r} is not an id; use letters, digits and _, not a digit first"
+            reading.problem(cell.place, message, table)
+        elif cell.text.lower() in FUNCTIONS and table == "parameters":
+            message = f"`{cell.text}` is the name of a function; choose another id"
+            reading.problem(cell.place, message, table)
+        elif cell.text in first:
+            number = first[cell.text].place.row
+            message = f"`{cell.text}` stands here twice; the first is in row {number}"
+            reading.problem(cell.place, message, table)
+        else:
+            first[cell.text] = row
+
+
+def read_references(reading: Reading) -> dict[str, Reference]:
+    """Make the citations by key."""
+    check_ids(reading, "references", "key", words=False)
+    references = {}
+    for row in reading.rows("references"):
+        cells = RowReader(reading, "references", row, row["key"].text)
+        key = row["key"].text
+        if ";" in key or key == "assumption":
+            cells.problem("key", "a key holds no `;` and is not the word assumption")
+        citation = cells.text("citation", required=True)
+        references[key] = Reference(key=key, citation=citation, url=cells.text("url"))
+    return references
+
+
+def read_strategies(reading: Reading) -> tuple[Strategy, ...]:
+    """Make the strategies, in table order."""
+    check_ids(reading, "strategies")
+    strategies = {}
+    for row in reading.rows("strategies"):
+        cells = RowReader(reading, "strategies", row, row["id"].text)
+        if row["id"].text == ALL:
+            cells.problem("id", f"`{ALL}` stands for every strategy; choose another id")
+        strategies[row["id"].text] = Strategy(
+            id=row["id"].text,
+            label=cells.text("label", required=True),
+            note=cells.text("note"),
+            place=row.place,
+        )
+    if "strategies" in reading.tables and not strategies:
+        reading.problem(reading.tables["strategies"].place, "there is no strategy", "strategies")
+    return tuple(strategies.values())
+
+
+def read_states(reading: Reading) -> tuple[State, ...]:
+    """Make the health states, and check that one is dead and that ``os`` bounds the last other."""
+    check_ids(reading, "states")
+    states: dict[str, State] = {}
+    bounds: dict[str, int] = {}
+    for row in reading.rows("states"):
+        cells = RowReader(reading, "states", row, row["id"].text)
+        endpoint = cells.text("endpoint")
+        if endpoint and endpoint in bounds:
+            cells.problem(
+                "endpoint", f"`{endpoint}` also bounds the state in row {bounds[endpoint]}"
+            )
+        bounds[endpoint] = row.place.row
+        states[row["id"].text] = State(
+            id=row["id"].text,
+            label=cells.text("label", required=True),
+            endpoint=endpoint,
+            place=row.place,
+        )
+    if "states" in reading.tables:
+        _check_states(reading, tuple(states.values()))
+    return tuple(states.values())
+
+
+def _check_states(reading: Reading, states: tuple[State, ...]) -> None:
+    place = reading.tables["states"].place
+    dead = [state.id for state in states if not state.endpoint]
+    if len(dead) != 1:
+        found = ", ".join(dead) or "none"
+        message = f"exactly one state, the dead one, has no endpoint; found {found}"
+        reading.problem(place, message, "states")
+    living = [state for state in states if state.endpoint]
+    if living and living[-1].endpoint != "os":
+        message = (
+            f"the endpoint of the last living state is `{living[-1].endpoint}`; it must be `os`"
+        )
+        reading.problem(living[-1].place, message, "states")
+    if dead and states[-1].endpoint:
+        message = f"states stand from best to worst, so `{dead[0]}` comes last"
+        reading.problem(states[-1].place, message, "states")
+
+
+def read_curves(
+    reading: Reading, strategies: tuple[Strategy, ...], endpoints: Mapping[str, object]
+) -> tuple[Curve, ...]:
+    """Make the candidate curves.
+
+    Parameters
+    ----------
+    endpoints : mapping
+        Endpoints that bound a state or that a cost names.
+    """
+    check_ids(reading, "curves")
+    curves = {}
+    for row in reading.rows("curves"):
+        curve = _curve(reading, row, strategies, endpoints)
+        if curve is not None:
+            curves[curve.id] = curve
+    return _choose(reading, tuple(curves.values()))
+
+
+def _curve(
+    reading: Reading,
+    row: Row,
+    strategies: tuple[Strategy, ...],
+    endpoints: Mapping[str, object],
+) -> Curve | None:
+    cells = RowReader(reading, "curves", row, row["id"].text)
+    strategy = cells.one_of("strategy", [s.id for s in strategies], "a strategy", required=True)
+    endpoint = cells.text("endpoint", required=True)
+    if endpoint and endpoint not in endpoints:
+        hint = did_you_mean(endpoint, endpoints)
+        cells.problem("endpoint", f"`{endpoint}` bounds no state and no cost names it{hint}")
+    group = cells.text("group") or ALL
+    weight = cells.expression("weight")
+    if not cells.text("weight") and group == ALL:
+        weight = constant(1.0)
+    elif not cells.text("weight") and not row["weight"].broken:
+        cells.problem("weight", f"the group `{group}` needs a weight")
+    family = _family(cells, "family", tuple(FAMILIES), required=True)
+    parameters = _family_parameters(cells, family, "parameters")
+    unit = cells.parsed("time_unit", time_unit, required=True)
+    optional = {name: cells.expression(name) for name in (*MODIFIERS, *EARLY)}
+    pps_family, pps_parameters = "", {}
+    if family == "post_progression":
+        pps_family = _family(cells, "pps_family", PPS_FAMILIES, required=True)
+        pps_parameters = _family_parameters(cells, pps_family, "pps_parameters")
+    share = cells.expression("pfs_death_share")
+    if family:
+        _check_columns(cells, family, endpoint)
+    source = cells.source()
+    use = cells.yes_no("use")
+    if weight is None or not family or not strategy or unit is None:
+        return None
+    return Curve(
+        id=row["id"].text,
+        strategy=strategy,
+        endpoint=endpoint,
+        group=group,
+        weight=weight,
+        family=family,
+        parameters=parameters,
+        time_unit=unit,
+        pps_family=pps_family,
+        pps_parameters=pps_parameters,
+        pfs_death_share=share,
+        use=use,
+        source=source,
+        place=row.place,
+        **optional,
+    )
+
+
+def _family(cells: RowReader, column: str, allowed: tuple[str, ...], *, required: bool) -> str:
+    text = cells.text(column)
+    if text in PLANNED_FAMILIES:
+        message = f"the family `{text}` comes with a later version; allowed: {', '.join(allowed)}"
+        cells.problem(column, message)
+        return ""
+    return cells.one_of(column, allowed, "a survival family", required=required)
+
+
+def _family_parameters(cells: RowReader, family: str, column: str) -> dict[str, Expression]:
+    """Read a family's parameters; one missing or unknown is a problem."""
+    found = cells.expressions(column)
+    if not family:
+        return found
+    wanted = FAMILIES[family]
+    written = {part.partition("=")[0].strip() for part in cells.text(column).split(";")} - {""}
+    allowed = ", ".join(wanted) or "none"
+    for name in sorted(written - set(wanted)):
+        hint = did_you_mean(name, wanted) or f"; it takes {allowed}"
+        cells.problem(column, f"`{name}` is not a parameter of {family}{hint}")
+    for name in wanted:
+        if name not in written:
+            cells.problem(column, f"the parameter `{name}` of {family} is missing")
+    return {name: found[name] for name in wanted if name in found}
+
+
+def _check_columns(cells: RowReader, family: str, endpoint: str) -> None:
+    """Check which columns the family lets a row fill."""
+    filled = {c for c in (*MODIFIERS, *EARLY, *POST_PROGRESSION) if cells.text(c)}
+    if family == "post_progression":
+        if endpoint != "os":
+            cells.problem("family", "post_progression is for the endpoint `os` only")
+        for column in MODIFIERS:
+            if column in filled:
+                message = f"`{column}` cannot follow post_progression; only early mortality can"
+                cells.problem(column, message)
+    else:
+        for column in POST_PROGRESSION:
+            if column in filled:
+                cells.problem(column, f"`{column}` is for the family post_progression only")
+    for column in ("hr_from", "hr_until"):
+        if column in filled and "hazard_ratio" not in filled:
+            cells.problem(column, f"`{column}` needs a hazard_ratio")
+    for column, other in (EARLY, EARLY[::-1]):
+        if column in filled and other not in filled:
+            cells.problem(other, f"`{column}` needs an `{other}`")
+    if family == "kaplan_meier" and "km_until" in filled:
+        message = "`km_until` names where a parametric tail starts; write the tail's family"
+        cells.problem("km_until", message)
+
+
+def _choose(reading: Reading, curves: tuple[Curve, ...]) -> tuple[Curve, ...]:
+    """Mark the base-case candidate of each strategy x endpoint x group."""
+    slots: dict[tuple[str, str, str], list[Curve]] = {}
+    for curve in curves:
+        slots.setdefault((curve.strategy, curve.endpoint, curve.group), []).append(curve)
+    chosen = set()
+    for (strategy, endpoint, group), candidates in slots.items():
+        marked = [c.id for c in candidates if c.use] if len(candidates) > 1 else [candidates[0].id]
+        chosen.update(marked)
+        if len(marked) != 1:
+            names = ", ".join(marked or [c.id for c in candidates])
+            message = (
+                f"{strategy}.{endpoint}.{group} has {len(candidates)} candidates;"
+                f" mark one with `x`, found {len(marked) or 'none'} ({names})"
+            )
+            row = next(r for r in reading.rows("curves") if r.place == candidates[0].place)
+            RowReader(reading, "curves", row, "").problem("use", message)
+    return tuple(with_use(curve, curve.id in chosen) for curve in curves)
+
+
+def with_use(curve: Curve, use: bool) -> Curve:
+    """Give the same candidate, chosen or not."""
+    return curve if curve.use == use else dataclasses.replace(curve, use=use)
