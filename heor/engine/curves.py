@@ -168,7 +168,7 @@ class CurveBlock:
         time = self.timeline.times(curve.time_unit) if shared else self._shifted_time(curve)
         if curve.family == "kaplan_meier":
             survival = self.array()
-            survival[:] = step_survival(self._km_table(curve), time)
+            survival[:] = self._observed(curve, time)
         else:
             survival = self._family(curve, time)
             if curve.km_until is not None:
@@ -203,21 +203,23 @@ class CurveBlock:
             self._kept[key] = time
         return self._kept[key]
 
-    def _km_table(self, curve: Curve) -> KaplanMeier:
-        return self.km[curve.strategy, curve.endpoint, curve.group]
+    def _observed(self, curve: Curve, time: FloatArray) -> FloatArray:
+        """The Kaplan-Meier table of a curve at times in the curve's unit."""
+        table = self.km[curve.strategy, curve.endpoint, curve.group]
+        units = UNITS_PER_YEAR[table.time_unit] / UNITS_PER_YEAR[curve.time_unit]
+        return step_survival(table, time * units)
 
     def _piecewise(self, curve: Curve, time: FloatArray, tail: FloatArray) -> FloatArray:
         """KM to τ, then KM(τ)·S(t)/S(τ) (methods 1.6)."""
         assert curve.km_until is not None
-        table = self._km_table(curve)
         until = self.values(curve.km_until)
         family = CURVES[curve.family]
         parameters = [self.values(curve.parameters[name]) for name in family.parameters]
         at_join = family.survival(until, np.log(until), parameters, np.empty((self.rows, 1)))
-        joined = step_survival(table, until)
+        joined = self._observed(curve, until)
         out = np.multiply(tail, joined, out=self.array())
         out /= at_join
-        observed = np.broadcast_to(step_survival(table, time), out.shape)
+        observed = np.broadcast_to(self._observed(curve, time), out.shape)
         np.copyto(out, observed, where=np.broadcast_to(time, out.shape) <= until)
         return out
 

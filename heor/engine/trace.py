@@ -172,8 +172,8 @@ class Tracer:
                     f"strategy {strategy}, group {group}, draw {first_draw + row}: "
                     f"weight {weight[row]:.6g}; it must be 0 or more"
                 )
-        for endpoint in dict.fromkeys(endpoint for endpoint, _ in slots):
-            if endpoint == "response":
+        for endpoint in ("pfs", "os"):
+            if all(other != endpoint for other, _ in slots):
                 continue
             total = np.zeros(curves.rows)
             for other, group in slots:
@@ -374,8 +374,10 @@ class Tracer:
         trace.group_curves = after
         for endpoint in dict.fromkeys(endpoint for endpoint, _ in slots):
             trace.endpoints[endpoint] = self._mix(after, endpoint, trace.weights, curves)
+        after_mixing = False
         for inner, outer, groups in pairs if keep_higher else reversed(pairs):
-            if groups is not None:
+            after_mixing = after_mixing or groups is None
+            if not after_mixing:
                 continue
             low, high = trace.endpoints[inner], trace.endpoints[outer]
             if keep_higher:
