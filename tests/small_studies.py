@@ -13,6 +13,7 @@ from heor.errors import Place
 from heor.spec.expressions import Expression, constant, parse
 from heor.spec.parameters import Draws, Parameter
 from heor.spec.records import (
+    ALL,
     AdverseEvent,
     Cost,
     Curve,
@@ -30,10 +31,22 @@ HERE = Place("test")
 WEEK = 7 / 365.25
 NAMES = {
     "response": "responding",
-    "stable": "stable",
+    "stable": "stable_disease",
     "pfs": "progression_free",
     "os": "progressed",
 }
+MODIFIERS = (
+    "delay",
+    "acceleration",
+    "hazard_ratio",
+    "hr_from",
+    "hr_until",
+    "cure_fraction",
+    "early_mortality",
+    "early_period",
+    "km_until",
+    "pfs_death_share",
+)
 
 Cell = float | str | Expression | None
 
@@ -102,11 +115,7 @@ def curve(
     **modifiers: Cell,
 ) -> Curve:
     """A curve in use; modifiers are the columns ``delay`` to ``pfs_death_share``."""
-    names = (
-        "delay acceleration hazard_ratio hr_from hr_until cure_fraction early_mortality "
-        "early_period km_until pfs_death_share"
-    ).split()
-    assert set(modifiers) <= set(names)
+    assert set(modifiers) <= set(MODIFIERS)
     return Curve(
         id=f"{strategy}_{endpoint}_{group}",
         strategy=strategy,
@@ -121,7 +130,7 @@ def curve(
         use=True,
         source="assumption",
         place=HERE,
-        **{name: expression(modifiers.get(name)) for name in names},
+        **{name: expression(modifiers.get(name)) for name in MODIFIERS},
     )
 
 
@@ -152,7 +161,7 @@ def cost(strategy: str, trigger: str, amount: Cell, **changes: Any) -> Cost:
         "label": trigger,
         "category": trigger,
         "state": "",
-        "group": "",
+        "group": ALL,
         "per": "year" if trigger == "in_state" else "",
         "every": None,
         "start": None,
@@ -164,7 +173,7 @@ def cost(strategy: str, trigger: str, amount: Cell, **changes: Any) -> Cost:
     return Cost(strategy=strategy, trigger=trigger, amount=expression(amount), place=HERE, **values)
 
 
-def event(strategy: str, *cells: Cell, group: str = "") -> AdverseEvent:
+def event(strategy: str, *cells: Cell, group: str = ALL) -> AdverseEvent:
     """One adverse event: probability, cost, disutility, duration in days."""
     probability, paid, disutility, days = (expression(cell) for cell in cells)
     return AdverseEvent(
@@ -341,7 +350,7 @@ class RandomStudy:
                     self.number(0, 9000),
                     self.number(0, 0.5),
                     self.number(1, 40),
-                    group=rng.choice(["", *self.groups[strategy]]),
+                    group=rng.choice(["all", *self.groups[strategy]]),
                 )
                 for strategy in strategies
                 if self.chance(0.7)
@@ -382,7 +391,7 @@ class RandomStudy:
                 else:
                     out.append(self.curve(strategy, endpoint, group, weight))
         if self.chance(0.5):
-            for group, weight in dict(list(inner.items())[: rng.choice([1, 3])]).items():
+            for group, weight in inner.items():
                 out.append(self.curve(strategy, "treatment", group, weight))
         return out
 
@@ -412,7 +421,7 @@ class RandomStudy:
         size = self.horizon * {"os": 0.5}.get(endpoint, 0.25)
         more: dict[str, Cell] = {}
         family = rng.choice(
-            "exponential weibull gompertz loglogistic lognormal gamma gengamma".split()
+            ["exponential", "weibull", "gompertz", "loglogistic", "lognormal", "gamma", "gengamma"]
         )
         parameters = self.parameters(family, unit, size)
         if self.chance(0.15):
@@ -512,7 +521,7 @@ class RandomStudy:
         states = [NAMES[endpoint] for endpoint in self.endpoints]
         endpoints = [*self.endpoints, "treatment"]
         out = [
-            cost(strategy, "start", self.number(100, 9000), group=rng.choice(["", *groups])),
+            cost(strategy, "start", self.number(100, 9000), group=rng.choice(["all", *groups])),
             cost(strategy, "entry", self.number(100, 9000), state="dead"),
             cost(strategy, "exit", self.number(100, 9000), state=rng.choice(endpoints)),
         ]
