@@ -17,7 +17,7 @@ from heor.spec.records import Spec
 def uncertain(
     name: str, distribution: str | Distribution, value: float, **changes: Any
 ) -> Parameter:
-    """A parameter with a distribution, made from ``value``, ``se``, ``a``, ``b``, ``low``, ``high``.
+    """A parameter with a distribution made from ``value``, ``se``, ``a``, ``b``, ``low``, ``high``.
 
     ``low`` and ``high`` are those given, else the 2.5% and 97.5% quantiles.
     """
