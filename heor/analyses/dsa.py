@@ -55,11 +55,13 @@ def _rows_by_parameter(draws: Draws) -> dict[str, tuple[int, int]]:
 
 def _reason(parameter: Parameter) -> str:
     """Why an uncertain parameter has no bar; "" for one that is fixed or derived."""
+    if parameter.distribution is None:
+        return ""
     if parameter.joint:
         return "drawn jointly with others, so it does not vary alone"
-    if parameter.distribution is not None:
-        return "no low and high value"
-    return ""
+    if parameter.category.strip().lower() == draw_sets.METHODS_CATEGORY:
+        return "a choice of method, not an estimate"
+    return "low and high are not given or do not differ from the value"
 
 
 def _comparison(

@@ -113,7 +113,7 @@ def _sample(
 ) -> tuple[Draws, np.ndarray[tuple[int], np.dtype[np.int64]]]:
     sizes = [n // replicates + (r < n % replicates) for r in range(replicates)]
     parts = [
-        draw_sets.sample(spec, size, seed=seed, sampler=sampler, replicate=r)
+        draw_sets.sample(spec, size, seed=seed, sampler=sampler, replicate=r, start=sum(sizes[:r]))
         for r, size in enumerate(sizes)
     ]
     return _join(parts), np.repeat(np.arange(replicates, dtype=np.int64), sizes)
