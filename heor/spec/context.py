@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ class RowReader:
         """Report a problem with a column of this row."""
         place = self.row[column].place if column else self.row.place
         if column and not place.column:
-            place = Place(place.file, place.sheet, place.row, column)
+            place = in_column(place, column)
         text = f"{self.name}: {message}" if self.name else message
         self.reading.problem(place, text, self.table)
 
@@ -187,3 +188,8 @@ def evaluate(expression: Expression, values: Mapping[str, FloatArray]) -> float 
 def as_values(numbers: Mapping[str, float]) -> dict[str, FloatArray]:
     """Base values as one-row arrays, as expressions take them; infinite ones and NaN are out."""
     return {name: np.array([x]) for name, x in numbers.items() if math.isfinite(x)}
+
+
+def in_column(place: Place, column: str) -> Place:
+    """Place of a column in the row of a record."""
+    return dataclasses.replace(place, column=column)

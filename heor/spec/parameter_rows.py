@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from heor.spec.context import Reading, RowReader, as_values, evaluate
+from heor.errors import Problem
+from heor.spec.context import Reading, RowReader, as_values, evaluate, in_column
 from heor.spec.distributions import (
     DISTRIBUTIONS,
     Distribution,
@@ -26,8 +27,6 @@ from heor.spec.units import money_of, unit_names, unit_range
 
 #: Distance of the base value from the distribution's centre, in SDs, that warns and that stops.
 WARN_AT, STOP_AT = 0.02, 0.25
-#: How far a covariance matrix or the shares of a group may be from exact.
-TOLERANCE = 1e-6
 
 
 def read_parameters(reading: Reading, currency: str) -> dict[str, Parameter]:
@@ -38,7 +37,10 @@ def read_parameters(reading: Reading, currency: str) -> dict[str, Parameter]:
         if parameter is not None:
             parameters.setdefault(parameter.id, parameter)
     _check_circles(reading, parameters)
-    return with_base_values(parameters, reading, currency)
+    updated, problems = with_base_values(parameters)
+    for problem in problems:
+        reading.problem(problem.place, problem.message, "parameters")
+    return updated
 
 
 def _parameter(reading: Reading, row: Row, currency: str) -> Parameter | None:
@@ -129,8 +131,6 @@ def _distribution(
         allowed = "" if hint else "; allowed: " + ", ".join(DISTRIBUTIONS)
         cells.problem("distribution", f"`{name}` is not a distribution{hint}{allowed}")
         return None
-    if name == "multivariate_normal" and not cells.text("correlation_group"):
-        cells.problem("correlation_group", f"a {name} needs a correlation_group")
     try:
         found = make(name, value=value, low=low, high=high, **numbers)
     except DistributionError as error:
@@ -188,11 +188,12 @@ def _formulas(parameters: Mapping[str, Parameter]) -> dict[str, Expression]:
 
 
 def with_base_values(
-    parameters: Mapping[str, Parameter], reading: Reading, currency: str
-) -> dict[str, Parameter]:
+    parameters: Mapping[str, Parameter],
+) -> tuple[dict[str, Parameter], list[Problem]]:
     """Evaluate derived parameters at the base case, and check every value against its unit."""
+    problems = []
     updated = dict(parameters)
-    values = as_values({p.id: p.value for p in updated.values()})
+    values = as_values({p.id: p.value for p in updated.values() if p.expression is None})
     for name in evaluation_order(_formulas(parameters)):
         parameter = updated[name]
         assert parameter.expression is not None
@@ -201,23 +202,20 @@ def with_base_values(
             continue
         if not math.isfinite(value):
             message = f"{name}: {parameter.expression.text!r} is {value} at the base case"
-            reading.problem(parameter.place, message, "parameters")
+            problems.append(Problem(in_column(parameter.place, "value"), message))
             continue
         updated[name] = dataclasses.replace(parameter, value=value)
         values[name] = np.array([value])
     for parameter in updated.values():
         allowed = unit_range(parameter.unit)
-        if allowed is not None and math.isfinite(parameter.value):
-            for word, number in (
-                ("value", parameter.value),
-                ("low", parameter.low),
-                ("high", parameter.high),
-            ):
-                if number is not None and not allowed.holds(number):
-                    place = dataclasses.replace(parameter.place, column=word)
-                    message = f"{parameter.id}: {number:g} is not {allowed}, as a {parameter.unit}"
-                    reading.problem(place, message + " must be", "parameters")
-    return updated
+        if allowed is None or not math.isfinite(parameter.value):
+            continue
+        ends = (("value", parameter.value), ("low", parameter.low), ("high", parameter.high))
+        for column, number in ends:
+            if number is not None and not allowed.holds(number):
+                message = f"{parameter.id}: found {number:g}; a {parameter.unit} must be {allowed}"
+                problems.append(Problem(in_column(parameter.place, column), message))
+    return updated, problems
 
 
 # --- joint distributions ----------------------------------------------------------------------
@@ -226,7 +224,10 @@ def with_base_values(
 def read_correlations(
     reading: Reading, parameters: Mapping[str, Parameter]
 ) -> tuple[Correlation, ...]:
-    """Make the pairs and covariance cells, and check that each group is a possible matrix."""
+    """Make the pairs and covariance cells, each pair once.
+
+    Whether a group is sound is `heor.spec.groups.find_groups`'s to say.
+    """
     found: dict[tuple[str, str, str], Correlation] = {}
     for row in reading.rows("correlations"):
         cells = RowReader(reading, "correlations", row, "")
@@ -250,7 +251,6 @@ def read_correlations(
             first = found[key].place.row
             cells.problem("", f"this pair stands here twice; the first is in row {first}")
             continue
-        _check_pair(cells, parameters, names, value)
         found[key] = Correlation(
             group=group,
             row=names[0],
@@ -259,139 +259,34 @@ def read_correlations(
             note=cells.text("note"),
             place=row.place,
         )
-    correlations = tuple(found.values())
-    if "correlations" not in reading.broken:
-        _check_matrices(reading, parameters, correlations)
-    return correlations
-
-
-def _is_normal(parameter: Parameter) -> bool:
-    return (
-        parameter.distribution is not None and parameter.distribution.name == "multivariate_normal"
-    )
-
-
-def _check_pair(
-    cells: RowReader, parameters: Mapping[str, Parameter], names: list[str], value: float
-) -> None:
-    normal = [_is_normal(parameters[name]) for name in names]
-    if any(normal):
-        if not all(normal):
-            message = f"`{names[0]}` and `{names[1]}` must both be multivariate_normal, or neither"
-            cells.problem("row", message)
-        elif names[0] == names[1] and value <= 0:
-            cells.problem("value", f"the variance of `{names[0]}` must be above 0, found {value:g}")
-    elif names[0] == names[1]:
-        cells.problem("column", f"`{names[0]}` is paired with itself")
-    elif not -1 <= value <= 1:
-        cells.problem("value", f"found {value:g}; a rank correlation is from -1 to 1")
-
-
-def _check_matrices(
-    reading: Reading,
-    parameters: Mapping[str, Parameter],
-    correlations: tuple[Correlation, ...],
-) -> None:
-    """Check that the matrix of each group is positive definite (methods 7.2)."""
-    for group in dict.fromkeys(c.group for c in correlations):
-        cells = [c for c in correlations if c.group == group]
-        normal = _is_normal(parameters[cells[0].row])
-        if normal:
-            continue
-        names = sorted({name for c in cells for name in (c.row, c.column)})
-        matrix = np.eye(len(names))
-        for c in cells:
-            i, j = names.index(c.row), names.index(c.column)
-            matrix[i, j] = matrix[j, i] = 2 * math.sin(math.pi * c.value / 6)
-        if np.linalg.eigvalsh(matrix)[0] <= TOLERANCE:
-            message = f"the correlations of group `{group}` contradict each other"
-            reading.problem(cells[0].place, message + " (not positive definite)", "correlations")
+    return tuple(found.values())
 
 
 def finish_joint(
-    reading: Reading,
-    parameters: dict[str, Parameter],
-    correlations: tuple[Correlation, ...],
-    empirical: Mapping[str, FloatArray],
+    parameters: dict[str, Parameter], empirical: Mapping[str, FloatArray]
 ) -> dict[str, Parameter]:
-    """Give joint distributions what only their group, or the ``draws`` table, knows."""
+    """Give joint distributions what only their group, or the ``draws`` table, knows.
+
+    Whether the groups are sound is `heor.spec.groups.find_groups`'s to say.
+    """
     finished = dict(parameters)
-    groups: dict[tuple[str, str], list[Parameter]] = {}
+    alphas: dict[str, list[float]] = {}
     for parameter in parameters.values():
-        if parameter.distribution is not None and parameter.distribution.joint:
-            key = (parameter.distribution.name, parameter.correlation_group)
-            groups.setdefault(key, []).append(parameter)
-    for (name, group), members in groups.items():
-        if name == "dirichlet":
-            finished.update(_dirichlet(reading, group, members))
-        elif name == "multivariate_normal":
-            _check_covariance(reading, group, members, correlations)
-        else:
-            finished.update(_empirical(reading, members, empirical))
-    return finished
-
-
-def _dirichlet(reading: Reading, group: str, members: list[Parameter]) -> dict[str, Parameter]:
-    first = members[0]
-    place = dataclasses.replace(first.place, column="correlation_group")
-    if not group or len(members) < 2:
-        message = f"{first.id}: a dirichlet needs a correlation_group of two or more shares"
-        reading.problem(place, message, "parameters")
-        return {}
-    total = math.fsum(m.value for m in members)
-    if abs(total - 1) > TOLERANCE:
-        message = f"{first.id}: the shares of `{group}` sum to {total:.6g} instead of 1"
-        reading.problem(dataclasses.replace(place, column="value"), message, "parameters")
-    alphas = [m.distribution.parameters[0] for m in members if m.distribution is not None]
-    finished = {}
-    for member, alpha in zip(members, alphas, strict=True):
-        made = make_dirichlet(alpha, math.fsum(alphas))
-        if abs(member.value - made.mean) > STOP_AT * made.sd:
-            message = f"{member.id}: value {member.value:g} is not its share of the alphas"
-            place = dataclasses.replace(member.place, column="value")
-            reading.problem(place, f"{message}, {made.mean:.6g}", "parameters")
-        finished[member.id] = dataclasses.replace(member, distribution=made)
-    return finished
-
-
-def _check_covariance(
-    reading: Reading,
-    group: str,
-    members: list[Parameter],
-    correlations: tuple[Correlation, ...],
-) -> None:
-    names = [m.id for m in members]
-    matrix = np.zeros((len(names), len(names)))
-    for index, member in enumerate(members):
-        sd = member.distribution.parameters[1] if member.distribution else math.nan
-        matrix[index, index] = sd**2
-    for c in correlations:
-        if c.group == group and c.row in names and c.column in names:
-            i, j = names.index(c.row), names.index(c.column)
-            matrix[i, j] = matrix[j, i] = c.value
-    for index, member in enumerate(members):
-        if not matrix[index, index] > 0:
-            place = dataclasses.replace(member.place, column="se")
-            message = f"{member.id}: no variance; give `se`, or its cell in correlations"
-            reading.problem(place, message, "parameters")
-            return
-    if np.linalg.eigvalsh(matrix)[0] <= 0:
-        message = f"{names[0]}: the covariances of group `{group}` are not positive definite"
-        reading.problem(members[0].place, message, "parameters")
-
-
-def _empirical(
-    reading: Reading, members: list[Parameter], empirical: Mapping[str, FloatArray]
-) -> dict[str, Parameter]:
-    finished = {}
-    for member in members:
-        if member.id not in empirical:
-            place = dataclasses.replace(member.place, column="distribution")
-            message = f"{member.id}: the table draws has no column `{member.id}`"
-            reading.problem(place, message, "parameters")
-            continue
-        made = make_empirical(empirical[member.id])
-        finished[member.id] = dataclasses.replace(member, distribution=made)
+        if parameter.distribution is not None and parameter.distribution.name == "dirichlet":
+            alphas.setdefault(parameter.correlation_group, []).append(
+                parameter.distribution.parameters[0]
+            )
+    for name, parameter in parameters.items():
+        found = parameter.distribution
+        made = None
+        if found is not None and found.name == "dirichlet":
+            shares = alphas[parameter.correlation_group]
+            if len(shares) > 1:
+                made = make_dirichlet(found.parameters[0], math.fsum(shares))
+        elif found is not None and found.name == "empirical" and len(empirical.get(name, ())):
+            made = make_empirical(empirical[name])
+        if made is not None:
+            finished[name] = dataclasses.replace(parameter, distribution=made)
     return finished
 
 

@@ -102,6 +102,8 @@ class Settings:
     banner: str = ""
     #: settings key -> (text as written or preset's, where it came from: "settings", "preset us", "default")
     origin: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    #: settings key -> where it stands, for messages
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

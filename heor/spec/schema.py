@@ -306,7 +306,6 @@ _SCHEMAS = (
     TableSchema(
         name="references",
         row="one citation",
-        required=True,
         columns=(
             _need("key", "text", "What `source` columns name."),
             _need("citation", "text", "The citation."),

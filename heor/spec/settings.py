@@ -70,10 +70,6 @@ def _choice(*choices: str) -> Parser:
     return read
 
 
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.split("|") if line.strip())
-
-
 def _currency(text: str) -> str:
     if not re.fullmatch("[A-Z]{3}", text):
         raise CellError(f"found {text!r}; write the three-letter code, such as USD")
@@ -124,7 +120,7 @@ _formula = _plain(read_expression)
 #: Every settings key, in the order of templates.
 SETTINGS: Mapping[str, SettingKey] = {
     "title": SettingKey(_text, "", "Title on reports; blank is the study's name."),
-    "banner": SettingKey(_plain(_lines), "", "Lines shown with every result, `|` between."),
+    "banner": SettingKey(_text, "", "Lines shown with every result, `|` between."),
     "currency": SettingKey(_plain(_currency), None, "Three-letter code of the currency."),
     "price_year": SettingKey(_blank_or(_at_least(1900)), "", "Year of the prices."),
     "perspective": SettingKey(_text, "", "Whose costs count; blank counts every cost."),
@@ -183,6 +179,18 @@ class PresetValue:
     note: str
 
 
+#: Texts that stand in for missing keys, so that the rest of a study can still be checked.
+_STAND_IN = {
+    "currency": "XXX",
+    "cycle_length": "1 year",
+    "horizon": "1 year",
+    "discount_rate_costs": "0%",
+    "discount_rate_outcomes": "0%",
+    "reference": "-",
+    "thresholds": "0",
+}
+
+
 def _presets() -> Path:
     return Path(__file__).parents[1] / "presets"
 
@@ -223,35 +231,41 @@ def parse_setting(key: str, text: str, unit: str = "") -> Any:
     return SETTINGS[key].read(text, unit)
 
 
-def read_settings(reading: Reading) -> Settings | None:
-    """Make the settings of the table, the preset and the defaults; None when one is wrong."""
+def read_settings(reading: Reading) -> Settings:
+    """Make the settings of the table, the preset and the defaults.
+
+    Where one is wrong the table ``settings`` is broken, and stand-ins let the rest be checked.
+    """
     written = _written(reading)
     agency = written.get("agency")
     if agency is not None and agency.text in preset_names():
         _fill_from_preset(reading, agency, written)
+    table = reading.tables.get("settings")
+    home = table.place if table else reading.root
     origin: dict[str, tuple[str, str]] = {}
+    places: dict[str, Place] = {}
     values: dict[str, Any] = {}
     for key, entry in SETTINGS.items():
         found = written.get(key)
         if found is None and entry.default is None:
-            if "settings" in reading.tables:
-                place = reading.tables["settings"].place
+            if table is not None:
                 message = f"the setting `{key}` is missing: {entry.meaning}"
-                reading.problem(place, message, "settings")
-            continue
+                reading.problem(home, message)
+            reading.broken.add("settings")
         if found is None:
-            found = Written(entry.default or "", "", reading.root, "default")
+            text = _STAND_IN[key] if entry.default is None else entry.default
+            found = Written(text, "", home, "default")
+        places[key] = found.place
         origin[key] = (_with_unit(found), found.origin)
         try:
             values[key] = parse_setting(key, found.text, found.unit)
         except CellError as error:
             reading.problem(found.place, f"{key}: {error}", "settings")
-            continue
+            stand_in = _STAND_IN[key] if entry.default is None else entry.default
+            values[key] = parse_setting(key, stand_in)
         _check_names(reading, key, values[key], found.place)
-    if "settings" in reading.broken or len(values) < len(SETTINGS):
-        return None
     values["title"] = values["title"] or Path(reading.root.file).stem
-    return Settings(**values, origin=origin)
+    return Settings(**values, origin=origin, places=places)
 
 
 def _with_unit(found: Written) -> str:
