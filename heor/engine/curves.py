@@ -18,6 +18,8 @@ from heor.spec.expressions import Expression
 from heor.spec.parameters import Draws, FloatArray
 from heor.spec.records import UNITS_PER_YEAR, Curve, KaplanMeier
 
+Key = tuple[object, ...]
+
 
 class Workspace:
     """Block-sized arrays that are lent out and taken back, so that memory stays in cache."""
@@ -40,6 +42,30 @@ class Workspace:
         self._lent.clear()
 
 
+class CurveKeys:
+    """What a curve's steps depend on, as hashable keys: equal keys are equal curves."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[Curve, tuple[Key, Key, Key]]] = {}
+
+    def of(self, curve: Curve) -> tuple[Key, Key, Key]:
+        """Keys of the clock u(t), of steps 1 and 2, and of steps 1 to 3."""
+        if id(curve) not in self._kept:
+            clock = ("clock", curve.time_unit, _text(curve.delay), _text(curve.acceleration))
+            observed = curve.family == "kaplan_meier" or curve.km_until is not None
+            timed = (
+                "timed",
+                curve.family,
+                *((name, _text(value)) for name, value in sorted(curve.parameters.items())),
+                clock,
+                _text(curve.km_until),
+                (curve.strategy, curve.endpoint, curve.group) if observed else (),
+            )
+            hazard = (_text(e) for e in (curve.hazard_ratio, curve.hr_from, curve.hr_until))
+            self._kept[id(curve)] = curve, (clock, timed, ("uncured", timed, *hazard))
+        return self._kept[id(curve)][1]
+
+
 class CurveBlock:
     """Curves of one block of draws.
 
@@ -53,6 +79,8 @@ class CurveBlock:
         Kaplan-Meier tables by (strategy, endpoint, group).
     workspace : Workspace
         Where block-sized arrays come from.
+    keys : CurveKeys
+        What makes curves equal; kept over blocks.
     """
 
     def __init__(
@@ -61,17 +89,26 @@ class CurveBlock:
         draws: Draws,
         km: Mapping[tuple[str, str, str], KaplanMeier],
         workspace: Workspace,
+        keys: CurveKeys,
     ) -> None:
         self.timeline = timeline
         self.draws = draws
         self.rows = len(draws)
         self.km = km
         self.workspace = workspace
-        self._kept: dict[tuple[object, ...], FloatArray] = {}
+        self._keys = keys
+        self._values: dict[str, FloatArray] = {}
+        self._kept: dict[Key, FloatArray] = {}
 
     def values(self, expression: Expression) -> FloatArray:
         """Value of an expression in each draw, as a column ``(draw, 1)``."""
-        return expression.evaluate(self.draws.values, self.rows)[:, None]
+        kept = self._values.get(expression.text)
+        if kept is None:
+            column = self.draws.values.get(expression.canonical)
+            if column is None:
+                column = expression.evaluate(self.draws.values, self.rows)
+            kept = self._values[expression.text] = column[:, None]
+        return kept
 
     def array(self, columns: int | None = None) -> FloatArray:
         """Lend a block-sized array ``(draw, cycle + 1)``, or one with other columns."""
@@ -81,7 +118,7 @@ class CurveBlock:
 
     def uncured(self, curve: Curve) -> FloatArray:
         """Steps 1 to 3: family, delay and acceleration, hazard ratio; ``(draw, cycle + 1)``."""
-        key = ("uncured", *_identity(curve), *_hazard_identity(curve))
+        *_, key = self._keys.of(curve)
         if key not in self._kept:
             base = self._timed(curve)
             if curve.hazard_ratio is not None:
@@ -149,7 +186,7 @@ class CurveBlock:
             progressed[:, 1:] = by_cycle.T
         else:
             family = CURVES[curve.pps_family]
-            middle = (np.arange(self.timeline.cycles) + 0.5) * cycle
+            middle: FloatArray = (np.arange(self.timeline.cycles, dtype=np.float64) + 0.5) * cycle
             parameters = [self.values(curve.pps_parameters[name]) for name in family.parameters]
             stay = family.survival(
                 middle, np.log(middle), parameters, self.array(self.timeline.cycles)
@@ -161,7 +198,7 @@ class CurveBlock:
 
     def _timed(self, curve: Curve) -> FloatArray:
         """Steps 1 and 2: the family at u = (t - delay)/AF."""
-        key = ("timed", *_identity(curve))
+        _, key, _ = self._keys.of(curve)
         if key in self._kept:
             return self._kept[key]
         shared = curve.delay is None and curve.acceleration is None
@@ -184,14 +221,14 @@ class CurveBlock:
             if time.ndim == 1:
                 log_time = np.log(time)
             else:
-                key = ("log", *_clock(curve))
+                key = ("log", self._keys.of(curve)[0])
                 if key not in self._kept:
                     self._kept[key] = np.log(time, out=self.array())
                 log_time = self._kept[key]
         return family.survival(time, log_time, parameters, self.array())
 
     def _shifted_time(self, curve: Curve) -> FloatArray:
-        key = ("time", *_clock(curve))
+        key, *_ = self._keys.of(curve)
         if key not in self._kept:
             time = self.array()
             time[:] = self.timeline.times(curve.time_unit)
@@ -277,19 +314,3 @@ def _either(expression: Expression | None) -> Expression:
 
 def _text(expression: Expression | None) -> str:
     return "" if expression is None else expression.canonical
-
-
-def _clock(curve: Curve) -> tuple[object, ...]:
-    return curve.time_unit, _text(curve.delay), _text(curve.acceleration)
-
-
-def _identity(curve: Curve) -> tuple[object, ...]:
-    """What makes the curve of steps 1 and 2: equal identities are equal curves."""
-    parameters = tuple((name, _text(value)) for name, value in sorted(curve.parameters.items()))
-    observed = curve.family == "kaplan_meier" or curve.km_until is not None
-    place = (curve.strategy, curve.endpoint, curve.group) if observed else ()
-    return curve.family, parameters, *_clock(curve), _text(curve.km_until), place
-
-
-def _hazard_identity(curve: Curve) -> tuple[object, ...]:
-    return tuple(_text(e) for e in (curve.hazard_ratio, curve.hr_from, curve.hr_until))

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import numpy as np
 
-from heor.engine.curves import CurveBlock, Workspace
+from heor.engine.curves import CurveBlock, CurveKeys, Workspace
 from heor.engine.outcomes import Outcomes
 from heor.engine.payoffs import Payoffs
 from heor.engine.timeline import Timeline
@@ -65,6 +65,7 @@ def evaluate(
     timeline = Timeline(spec.settings)
     tracer = Tracer(spec, timeline)
     payoffs = Payoffs(spec, timeline, qaly_years)
+    keys = CurveKeys()
     strategies = spec.strategy_ids()
     reference = spec.settings.reference
     order = sorted(range(len(strategies)), key=lambda i: strategies[i] != reference)
@@ -76,7 +77,7 @@ def evaluate(
     def block(start: int, workspace: Workspace) -> int:
         stop = min(start + chunk, count)
         workspace.reset()
-        curves = CurveBlock(timeline, draws.rows(start, stop), spec.km, workspace)
+        curves = CurveBlock(timeline, draws.rows(start, stop), spec.km, workspace, keys)
         background = Background(spec, timeline, curves)
         reference_life: FloatArray | None = None
         with np.errstate(all="ignore"):
@@ -103,7 +104,7 @@ def traces(spec: Spec, draws: Draws) -> dict[str, StrategyTrace]:
     """
     timeline = Timeline(spec.settings)
     tracer = Tracer(spec, timeline)
-    curves = CurveBlock(timeline, draws, spec.km, Workspace())
+    curves = CurveBlock(timeline, draws, spec.km, Workspace(), CurveKeys())
     background = Background(spec, timeline, curves)
     with np.errstate(all="ignore"):
         return {
@@ -153,9 +154,9 @@ def _run_blocks(
         running = {}
         try:
             while True:
-                while idle and (start := next(queue, None)) is not None:
-                    workspace = idle.pop()
-                    running[pool.submit(block, start, workspace)] = workspace
+                while idle and (upcoming := next(queue, None)) is not None:
+                    lent = idle.pop()
+                    running[pool.submit(block, upcoming, lent)] = lent
                 if not running:
                     return
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -100,8 +100,7 @@ def survivors(
     ModelError
         If a start age is below the table's first age.
     """
-    alike = _all_equal(start_age) and _all_equal(male_share)
-    rows = slice(0, 1) if alike else slice(None)
+    rows = _distinct_rows(start_age, male_share)
     men, women = _hazards_since(table, start_age[rows], years)
     share = male_share[rows, None]
     # the share of men first: it needs the difference of the two hazards
@@ -138,14 +137,17 @@ def norms(
     Returns
     -------
     array ``(draw, cycle)``
+        May be a read-only view, as in `survivors`.
 
     Raises
     ------
     ModelError
         If a start age is below the table's first age, or a norm that is needed is blank.
     """
-    _, weight = survivors(table, start_age, male_share, years)
-    row, _ = _position(table, start_age, years)
+    shape = (len(start_age), len(years))
+    rows = _distinct_rows(start_age, male_share)
+    _, weight = survivors(table, start_age[rows], male_share[rows], years)
+    row, _ = _position(table, start_age[rows], years)
     value = np.zeros(weight.shape)
     for sex, norm, share in (
         ("male", table.utility_male, weight),
@@ -158,11 +160,13 @@ def norms(
                 f"life_table: the study needs the {sex} utility norm at age {age:g}, which is blank"
             )
         value += np.where(needed, share * norm[row], 0.0)
-    return value
+    return np.broadcast_to(value, shape)
 
 
-def _all_equal(values: FloatArray) -> bool:
-    return bool(np.all(values == values[0]))
+def _distinct_rows(start_age: FloatArray, male_share: FloatArray) -> slice:
+    """Return the first draw alone where all share age and share of men, else every draw."""
+    alike = np.all(start_age == start_age[0]) and np.all(male_share == male_share[0])
+    return slice(0, 1) if alike else slice(None)
 
 
 def _position(

@@ -85,8 +85,8 @@ class _Sums:
     def state(self, endpoint: str, group: str, vector: int) -> FloatArray | float:
         """The same for the state under an endpoint; ``""`` is dead."""
         if not endpoint:
-            everyone = self._vectors[vector].sum()
-            weight = 1.0 if group == ALL else self._trace.weights[group]
+            everyone = float(self._vectors[vector].sum())
+            weight: FloatArray | float = 1.0 if group == ALL else self._trace.weights[group]
             return weight * everyone - self.curve("os", group, vector)
         inner = self._inner.get(endpoint, "")
         outer = self.curve(endpoint, group, vector)
@@ -227,7 +227,7 @@ class Payoffs:
             for which, suffix in enumerate(("", "_undiscounted")):
                 time = self._plain_time if suffix else self._quality_time
                 if quality.by_cycle:
-                    total = quality.person_time(state.id, time)
+                    total = quality.qalys(state.id, time)
                 else:
                     total = np.zeros(curves.rows)
                     for plan, vector in zip(plans, vectors, strict=True):
@@ -252,7 +252,7 @@ class Payoffs:
             share = self.timeline.window(None, year, "year")
             total = -lost
             for state in self.spec.living_states:
-                total = total + quality.person_time(state.id, self._quality_time, share)
+                total = total + quality.qalys(state.id, self._quality_time, share)
             out[:, column[f"qaly_to:{year:g}"]] = total
 
     def _group_weight(self, trace: StrategyTrace, group: str) -> FloatArray | float:
@@ -288,27 +288,29 @@ class Payoffs:
         if not gained.max() > 0:
             return 0.0
         np.maximum(gained, 0.0, out=gained)
-        valued = curves.array(cycles)
-        valued[:] = 0.0
-        scratch = curves.array(cycles)
-        inner: FloatArray | None = None
-        for state in self.spec.living_states:
-            curve = trace.endpoints.get(state.endpoint)
-            if curve is None:
-                continue
-            outer = life if state.endpoint == "os" else self._pair_sum(curve, curves.array(cycles))
-            if inner is None:
-                np.multiply(outer, quality.utility(state.id), out=scratch)
-            else:
-                np.subtract(outer, inner, out=scratch)
-                scratch *= quality.utility(state.id)
-            valued += scratch
-            inner = outer
-        np.divide(valued, life, out=valued, where=life > 0)
-        np.subtract(self.spec.settings.evlyg_utility, valued, out=valued)
-        valued *= gained
         weights = self._evly_factors * (self.timeline.length / 2)
-        total: FloatArray = np.einsum("dk,k->d", valued, weights)
+        total: FloatArray = self.spec.settings.evlyg_utility * np.einsum("dk,k->d", gained, weights)
+        if life[:, -1].all():
+            share = np.divide(gained, life, out=gained)
+        else:
+            share = np.divide(gained, life, out=np.zeros_like(gained), where=life > 0)
+        present = [s for s in self.spec.living_states if s.endpoint in trace.endpoints]
+        inner: FloatArray | None = None
+        for state, outer in zip(present, [*present[1:], None], strict=True):
+            step = quality.utility(state.id)
+            if outer is not None:
+                step = step - quality.utility(outer.id)
+            curve = trace.endpoints[state.endpoint]
+            spent = life if outer is None else self._pair_sum(curve, curves.array(cycles))
+            excess = quality.excess(state.id)
+            if excess is not None:
+                in_state = spent if inner is None else spent - inner
+                total += np.einsum("dk,dk,dk,k->d", share, in_state, excess, weights)
+            inner = spent
+            if step.shape[1] == 1:
+                total -= step[:, 0] * np.einsum("dk,dk,k->d", share, spent, weights)
+            else:
+                total -= np.einsum("dk,dk,dk,k->d", share, spent, step, weights)
         return total
 
     # Costs

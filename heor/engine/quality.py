@@ -67,7 +67,7 @@ class Quality:
         self._trace = trace
         self._curves = curves
         self._norms: FloatArray | None = None
-        self._excess: dict[str, list[tuple[FloatArray | None, FloatArray]]] = {}
+        self._excess: dict[str, FloatArray | None] = {}
 
     @property
     def by_cycle(self) -> bool:
@@ -75,41 +75,56 @@ class Quality:
         return self._spec.settings.age_adjusted_utilities
 
     def utility(self, state: str) -> FloatArray:
-        """Utility in each cycle, ``(draw, 1)`` where constant, else ``(draw, cycle)``."""
+        """Utility in each cycle, ``(draw, 1)`` where constant, else ``(draw, cycle)``.
+
+        The cap is in it only when utilities are age-adjusted; else see `excess`.
+        """
         total: FloatArray | None = None
         for plan in self._plans[state]:
-            value = self._capped(self._adjusted(self._curves.values(plan.value)))
+            value = self._curves.values(plan.value)
+            if self.by_cycle:
+                value = value * (self._norm() / self._norm_at_start())
+                if self._spec.settings.utility_cap != "none":
+                    value = np.minimum(value, self._norm())
             part = value if plan.share is None else value * plan.share
             total = part if total is None else total + part
         return np.zeros((self._curves.rows, 1)) if total is None else total
 
-    def person_time(
-        self, state: str, time: PersonTime, share: FloatArray | None = None
-    ) -> FloatArray:
-        """Σ_k u_k × (discounted) person-time of cycle k in the state, ``(draw,)``."""
-        spent = self._spent(state, time)
-        spent *= self.utility(state)
-        if share is not None:
-            spent *= share
-        total: FloatArray = spent.sum(axis=1)
-        return total
+    def excess(self, state: str) -> FloatArray | None:
+        """What the cap takes off the utility in each cycle, ``(draw, cycle)``; None: nothing.
 
-    def capped_loss(self, state: str, time: PersonTime) -> FloatArray | float:
-        """QALYs that the population norm takes away; exactly 0 in draws it does not bind."""
-        if self._spec.settings.utility_cap == "none":
-            return 0.0
+        Kept apart from `utility`, so that a draw the cap does not bind has the same bits whether
+        or not it binds in the draws beside it.
+        """
+        if self._spec.settings.utility_cap == "none" or self.by_cycle:
+            return None
         if state not in self._excess:
-            self._excess[state] = []
+            total: FloatArray | None = None
             for plan in self._plans[state]:
                 value = self._curves.values(plan.value)
                 if value.max() > self._lowest_norm():
-                    self._excess[state].append((plan.share, np.maximum(value - self._norm(), 0.0)))
-        loss: FloatArray | float = 0.0
-        for share, excess in self._excess[state]:
-            if excess.any():
-                spent = self._spent(state, time) * excess
-                loss = loss + (spent if share is None else spent * share).sum(axis=1)
-        return loss
+                    part = np.maximum(value - self._norm(), 0.0)
+                    part = part if plan.share is None else part * plan.share
+                    total = part if total is None else total + part
+            self._excess[state] = total
+        return self._excess[state]
+
+    def qalys(self, state: str, time: PersonTime, share: FloatArray | None = None) -> FloatArray:
+        """Σ_k u_k × (discounted) person-time of cycle k in the state, ``(draw,)``."""
+        spent = self._spent(state, time)
+        if share is not None:
+            spent *= share
+        total: FloatArray = (spent * self.utility(state)).sum(axis=1)
+        excess = self.excess(state)
+        return total if excess is None else total - (spent * excess).sum(axis=1)
+
+    def capped_loss(self, state: str, time: PersonTime) -> FloatArray | float:
+        """QALYs that the population norm takes away; exactly 0 in draws it does not bind."""
+        excess = self.excess(state)
+        if excess is None:
+            return 0.0
+        total: FloatArray = (self._spent(state, time) * excess).sum(axis=1)
+        return total
 
     def _spent(self, state: str, time: PersonTime) -> FloatArray:
         trace, spec = self._trace, self._spec
@@ -122,19 +137,6 @@ class Quality:
         if position:
             curve = curve - trace.endpoints[present[position - 1]]
         return curve[:, :-1] * time.left + curve[:, 1:] * time.right
-
-    def _adjusted(self, value: FloatArray) -> FloatArray:
-        if not self._spec.settings.age_adjusted_utilities:
-            return value
-        return value * (self._norm() / self._norm_at_start())
-
-    def _capped(self, value: FloatArray) -> FloatArray:
-        if self._spec.settings.utility_cap == "none":
-            return value
-        adjusted = self._spec.settings.age_adjusted_utilities
-        if not adjusted and value.max() <= self._lowest_norm():
-            return value
-        return np.minimum(value, self._norm())
 
     def _age(self) -> tuple[FloatArray, FloatArray]:
         settings = self._spec.settings

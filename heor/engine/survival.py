@@ -98,8 +98,9 @@ class Weibull(Family):
 
     def _restricted_mean(self, horizon: FloatArray, *params: FloatArray) -> FloatArray:
         shape, scale = params
-        share = special.gammainc(1.0 / shape, np.power(horizon / scale, shape))
-        return scale * special.gamma(1.0 + 1.0 / shape) * share
+        lost = special.gammainc(1.0 / shape, np.power(horizon / scale, shape))
+        area: FloatArray = scale * special.gamma(1.0 + 1.0 / shape) * lost
+        return area
 
     def _excel(self, *operands: str) -> str:
         shape, scale, t = operands

@@ -29,12 +29,14 @@ def discount_factor(years: FloatArray, rate: DiscountRate) -> FloatArray:
     array of the same shape
         ``(1+r1)^-min(t,Y) (1+r2)^-max(0,t-Y)`` (methods 3.2).
     """
+    log_factor: FloatArray
     first = np.log1p(rate.first)
     if rate.step_year is None or rate.later is None:
-        return np.exp(-first * years)
-    later = np.log1p(rate.later)
-    early = np.minimum(years, rate.step_year)
-    return np.exp(-first * early - later * (years - early))
+        log_factor = -first * years
+    else:
+        early = np.minimum(years, rate.step_year)
+        log_factor = -first * early - np.log1p(rate.later) * (years - early)
+    return np.exp(log_factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Timeline:
     def __init__(self, settings: Settings) -> None:
         self.length = settings.cycle_length
         self.cycles = int(np.ceil(settings.horizon / self.length - 1e-9))
-        self.years: FloatArray = np.arange(self.cycles + 1) * self.length
+        self.years: FloatArray = np.arange(self.cycles + 1, dtype=np.float64) * self.length
         self.horizon = self.cycles * self.length
         self.correction = settings.cycle_correction
         self.discounting = settings.discounting
@@ -165,7 +167,7 @@ class Timeline:
         per_year = UNITS_PER_YEAR[unit]
         end = self.horizon if until is None else min(until / per_year, self.horizon)
         count = max(0, int(np.ceil((end * per_year - start) / every - 1e-9)))
-        moments = (start + every * np.arange(count)) / per_year
+        moments: FloatArray = (start + every * np.arange(count, dtype=np.float64)) / per_year
         if rate is None:
             factors = np.ones(count)
         elif self.discounting == "annual":

@@ -404,22 +404,26 @@ class Tracer:
     ) -> None:
         """Always-on identities (methods 10): finite, >= 0, sums to 1, dead never falling."""
         alive = trace.endpoints["os"]
-        scratch = curves.array()
-        rising = np.subtract(alive[:, 1:], alive[:, :-1], out=curves.array(self.timeline.cycles))
-        self._refuse(strategy, "dead", rising, TOLERANCE, "the dead state falls by", first_draw, 1)
         if not (np.abs(alive[:, 0] - 1) <= TOLERANCE).all():
-            off = np.abs(alive[:, :1] - 1)
-            self._refuse(strategy, "all", off, TOLERANCE, "occupancy misses 1 by", first_draw, 0)
+            self._refuse(
+                strategy, "all", np.abs(alive[:, :1] - 1), "occupancy misses 1 by", first_draw
+            )
+        scratch = curves.array(self.timeline.cycles)
+        rising = np.subtract(alive[:, 1:], alive[:, :-1], out=scratch)
+        if not rising.max() <= TOLERANCE:
+            self._refuse(strategy, self.spec.dead_state.id, rising, "dead falls by", first_draw, 1)
         inner = None
         for state in self.spec.living_states:
-            outer = trace.endpoints.get(state.endpoint, inner)
-            if outer is None or outer is inner:
+            outer = trace.endpoints.get(state.endpoint)
+            if outer is None:
                 continue
             if inner is None:
-                np.negative(outer, out=scratch)
+                missing = -outer if not outer.min() >= -TOLERANCE else None
             else:
-                np.subtract(inner, outer, out=scratch)
-            self._refuse(strategy, state.id, scratch, TOLERANCE, "occupancy is", first_draw, 0)
+                missing = np.subtract(inner, outer, out=curves.array())
+                missing = None if missing.max() <= TOLERANCE else missing
+            if missing is not None:
+                self._refuse(strategy, state.id, missing, "occupancy is below 0 by", first_draw)
             inner = outer
         for endpoint, curve in trace.endpoints.items():
             if endpoint not in self.spec.nested_endpoints and not (
@@ -434,21 +438,16 @@ class Tracer:
         strategy: str,
         state: str,
         excess: FloatArray,
-        limit: float,
         words: str,
         first_draw: int,
-        shift: int,
+        shift: int = 0,
     ) -> None:
-        """Raise where ``excess`` is above ``limit`` or not a number."""
-        if excess.max() <= limit:
-            return
-        bad = ~(excess <= limit)
+        """Raise, naming the first draw and cycle where ``excess`` is too large or not a number."""
+        bad = ~(excess <= TOLERANCE)
         row, cycle = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        value = excess[row, cycle]
-        value = -value if words == "occupancy is" else value
         raise ModelError(
             f"strategy {strategy}, state {state}, draw {first_draw + row}, cycle {cycle + shift}: "
-            f"{words} {value:.6g}{self._culprit(strategy, state)}"
+            f"{words} {excess[row, cycle]:.6g}{self._culprit(strategy, state)}"
         )
 
     def _culprit(self, strategy: str, state: str) -> str:
