@@ -1,0 +1,100 @@
+"""``heor cea``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from heor.analyses.psa_table import analyse, read_psa
+from heor.cli import options
+from heor.report import files, json_shapes
+
+#: Points that a range of thresholds may have.
+MOST_THRESHOLDS = 100_000
+
+
+class Thresholds(click.ParamType):
+    """``0,50000,100000`` or a range ``first:last:step``."""
+
+    name = "thresholds"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Read the text as rising, non-negative numbers."""
+        text = str(value)
+        try:
+            numbers = self._range(text) if ":" in text else [float(x) for x in text.split(",")]
+        except ValueError:
+            self.fail(
+                f"'{text}' is neither a list such as 0,50000,100000 nor a range "
+                "first:last:step such as 0:200000:1000.",
+                param,
+                ctx,
+            )
+        if not all(0 <= number < float("inf") for number in numbers):
+            self.fail(f"'{text}': thresholds must be 0 or more.", param, ctx)
+        return tuple(sorted(set(numbers)))
+
+    @staticmethod
+    def _range(text: str) -> list[float]:
+        first, last, step = (float(part) for part in text.split(":"))
+        if not (step > 0 and last >= first and (last - first) / step < MOST_THRESHOLDS):
+            raise ValueError(text)
+        points = int((last - first) / step + 1e-9) + 1
+        return [first + place * step for place in range(points)]
+
+
+@click.command(
+    "cea",
+    epilog=options.example(
+        "heor cea outputs/psa.csv",
+        "heor cea psa.csv --thresholds 0:200000:1000 --json",
+    ),
+)
+@click.argument("psa", metavar="PSA.csv", type=click.Path(path_type=Path))
+@click.option(
+    "--thresholds",
+    type=Thresholds(),
+    metavar="LIST",
+    help="0,50000,100000 or first:last:step; chosen from the data when left out.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.json",
+    help="Write JSON to a file instead.",
+)
+@options.json_option
+@options.output_options
+def cea(
+    psa: Path,
+    thresholds: tuple[float, ...] | None,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    no_color: bool,
+) -> None:
+    """Analyse PSA output from any source: frontier, ICERs, acceptability and EVPI.
+
+    PSA.csv has the columns draw, strategy, cost and qaly, a row per draw and strategy, or a pair
+    of columns cost:NAME and qaly:NAME per strategy, a row per draw.
+    """
+    if output is not None and output.suffix.lower() != ".json":
+        raise click.UsageError(f"-o {output}: the file must end in .json.")
+    result = analyse(read_psa(psa), thresholds)
+    text = json_shapes.dumps(json_shapes.cea(result))
+    if output is not None:
+        files.write_text(output, text)
+        if not quiet:
+            click.echo(f"Wrote {output}", err=as_json)
+    if quiet:
+        return
+    if as_json:
+        click.echo(text, nl=False)
+    elif output is None:
+        from heor.report import tables
+
+        tables.show(tables.console(no_color=no_color), tables.cea(result))

@@ -1,0 +1,167 @@
+"""Options that several commands share, and what every command does with its inputs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from heor.errors import InputErrors, Place, Problem
+from heor.spec.reader import apply_changes, read_study, shipped_studies
+from heor.spec.records import SAMPLERS, Change, Spec
+
+#: The study that a command takes when no INPUTS are given.
+SHIPPED = "lifileucel_nsclc"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def example(*lines: str) -> str:
+    """Lines for the end of a command's help, kept as they are."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def inputs_argument(command: Command) -> Command:
+    """Add the optional argument INPUTS."""
+    return click.argument("inputs", required=False, type=click.Path(path_type=Path))(command)
+
+
+def set_option(command: Command) -> Command:
+    """Add ``--set``."""
+    return click.option(
+        "--set",
+        "changes",
+        multiple=True,
+        metavar="ID=VALUE",
+        help="Give a parameter or a setting another value; may be repeated.",
+    )(command)
+
+
+def change_options(command: Command) -> Command:
+    """Add ``--set`` and ``--scenario``."""
+    return _all(
+        set_option,
+        click.option("--scenario", metavar="NAME", help="Apply a scenario of the study first."),
+    )(command)
+
+
+def psa_options(command: Command) -> Command:
+    """Add ``--draws``, ``--seed``, ``--sampler``."""
+    return _all(
+        click.option(
+            "--draws", type=click.IntRange(min=1), metavar="N", help="Number of PSA draws."
+        ),
+        click.option(
+            "--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the PSA draws."
+        ),
+        click.option("--sampler", type=click.Choice(SAMPLERS), help="How the draws are made."),
+    )(command)
+
+
+def until_mcse_option(command: Command) -> Command:
+    """Add ``--until-mcse``."""
+    return click.option(
+        "--until-mcse",
+        type=float,
+        metavar="X",
+        help="Double the draws until the Monte Carlo error of net benefit is at most X.",
+    )(command)
+
+
+def workers_option(command: Command) -> Command:
+    """Add ``--workers``."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Threads to use; results do not depend on it.",
+    )(command)
+
+
+def output_options(command: Command) -> Command:
+    """Add ``--quiet``, ``--no-color`` and ``--debug``."""
+    return _all(
+        click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+        click.option("--no-color", is_flag=True, help="No colours (NO_COLOR works too)."),
+        debug_option,
+    )(command)
+
+
+def debug_option(command: Command) -> Command:
+    """Add ``--debug``; the group itself looks for it when an error ends a command."""
+    return click.option(
+        "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/json.md).")(
+        command
+    )
+
+
+def file_option(command: Command) -> Command:
+    """Add ``-o FILE``, whose ending chooses the form."""
+    return click.option(
+        "-o",
+        "--output",
+        "output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write to a file instead: .xlsx, .csv or .json.",
+    )(command)
+
+
+def load(inputs: Path | None, scenario: str | None = None, changes: Sequence[str] = ()) -> Spec:
+    """Read a study and apply a scenario, then the ``--set`` changes.
+
+    Raises
+    ------
+    InputErrors
+        With every problem of the tables, or of the changes.
+    """
+    spec = read_study(shipped_studies() / SHIPPED if inputs is None else inputs)
+    if scenario is not None:
+        spec = apply_changes(spec, _scenario_changes(spec, scenario))
+    if changes:
+        spec = apply_changes(spec, _set_changes(changes))
+    return spec
+
+
+def _scenario_changes(spec: Spec, name: str) -> Sequence[Change]:
+    for scenario in spec.scenarios:
+        if scenario.name == name:
+            return scenario.changes
+    names = [scenario.name for scenario in spec.scenarios]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"there are: {'; '.join(names) or 'none'}"
+    raise InputErrors([Problem(Place("--scenario"), f"no scenario is named '{name}'; {hint}")])
+
+
+def _set_changes(texts: Sequence[str]) -> list[Change]:
+    changes, problems = [], []
+    for text in texts:
+        target, equals, value = text.partition("=")
+        place = Place(f"--set {text}")
+        if not equals or not target.strip() or not value.strip():
+            problems.append(Problem(place, "write ID=VALUE, such as --set start_age=60"))
+        else:
+            changes.append(Change(target=target.strip(), value=value.strip(), place=place))
+    if problems:
+        raise InputErrors(problems)
+    return changes
+
+
+def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate

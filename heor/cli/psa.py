@@ -1,0 +1,67 @@
+"""``heor psa``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from heor.analyses.results import StudyResults
+from heor.cli import options
+from heor.cli.output import Forms, check_ending, deliver, progress_bar
+from heor.report import csv_files, json_shapes
+from heor.study import Plan, run_study
+
+
+def _csv(results: StudyResults) -> str:
+    assert results.psa is not None
+    return csv_files.psa_csv(results.psa)
+
+
+FORMS = Forms(table="psa", json=json_shapes.psa, csv=_csv)
+
+
+@click.command(
+    "psa",
+    epilog=options.example(
+        "heor psa --draws 10000 --seed 1",
+        "heor psa my_study --until-mcse 500",
+        "heor psa my_study -o psa.csv",
+    ),
+)
+@options.inputs_argument
+@options.change_options
+@options.psa_options
+@options.until_mcse_option
+@options.workers_option
+@options.file_option
+@options.json_option
+@options.output_options
+def psa(
+    inputs: Path | None,
+    changes: tuple[str, ...],
+    scenario: str | None,
+    draws: int | None,
+    seed: int | None,
+    sampler: str | None,
+    until_mcse: float | None,
+    workers: int,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    no_color: bool,
+) -> None:
+    """Draw the uncertain parameters and compute means, acceptability and EVPI."""
+    check_ending(output)
+    spec = options.load(inputs, scenario, changes)
+    plan = Plan(
+        draws=draws,
+        seed=seed,
+        sampler=sampler,
+        until_mcse=until_mcse,
+        workers=workers,
+        skip=("accrual", "scenarios", "dsa"),
+    )
+    with progress_bar(quiet=quiet) as progress:
+        results = run_study(spec, plan, progress)
+    deliver(results, FORMS, output=output, as_json=as_json, quiet=quiet, no_color=no_color)

@@ -1,0 +1,96 @@
+"""``heor run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from heor.cli import options
+from heor.cli.output import progress_bar
+from heor.report import csv_files, files, json_shapes
+from heor.report.workbook import write_report
+from heor.study import Plan, StudyResults, run_study
+
+
+@click.command(
+    "run",
+    epilog=options.example(
+        "heor run",
+        "heor run my_study -o results --draws 5000",
+        "heor run outputs/lifileucel_nsclc.xlsx",
+    ),
+)
+@options.inputs_argument
+@options.change_options
+@options.psa_options
+@options.until_mcse_option
+@options.workers_option
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("outputs"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Folder for the report and the data files.",
+)
+@options.json_option
+@options.output_options
+def run(
+    inputs: Path | None,
+    changes: tuple[str, ...],
+    scenario: str | None,
+    draws: int | None,
+    seed: int | None,
+    sampler: str | None,
+    until_mcse: float | None,
+    workers: int,
+    folder: Path,
+    as_json: bool,
+    quiet: bool,
+    no_color: bool,
+) -> None:
+    """Do everything: check, base case, scenarios, one-way and probabilistic analysis, report.
+
+    Writes the Excel report, results.json, psa.csv, psa_inputs.csv and run.json.
+    """
+    spec = options.load(inputs, scenario, changes)
+    plan = Plan(draws=draws, seed=seed, sampler=sampler, until_mcse=until_mcse, workers=workers)
+    with progress_bar(quiet=quiet) as progress:
+        results = run_study(spec, plan, progress)
+        names = _write(results, folder)
+    if quiet:
+        return
+    if as_json:
+        click.echo(json_shapes.dumps(json_shapes.study(results)), nl=False)
+        return
+
+    from heor.report import tables
+
+    notes = tables.warnings([str(problem) for problem in spec.warnings])
+    tables.show(
+        tables.console(no_color=no_color),
+        [*tables.opening(results), *notes, *tables.run(results)],
+    )
+    click.echo("Written:")
+    for name in names:
+        click.echo(f"  {folder / name}")
+
+
+def _write(results: StudyResults, folder: Path) -> list[str]:
+    """Write every file of a run; all of them appear, or none does."""
+    assert results.psa is not None
+    texts = {
+        "results.json": json_shapes.dumps(json_shapes.study(results)),
+        "psa.csv": csv_files.psa_csv(results.psa),
+        "psa_inputs.csv": csv_files.psa_inputs_csv(results.psa),
+        "run.json": json_shapes.dumps(json_shapes.run_record(results.record)),
+    }
+    report = f"{results.spec.name}.xlsx"
+    with files.staged(folder) as stage:
+        write_report(results, stage / report)
+        for name, text in texts.items():
+            (stage / name).write_text(text, encoding="utf-8", newline="\n")
+    return [report, *texts]

@@ -1,0 +1,486 @@
+"""Results as terminal tables: 80 columns are enough, and a pipe gets the same text plain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD, Box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from heor.analyses.results import (
+    Acceptability,
+    BaseCase,
+    CeaResult,
+    Crossing,
+    DsaComparison,
+    DsaResult,
+    Estimate,
+    IncrementalRow,
+    PairwiseRow,
+    PsaSummary,
+    ScenarioResult,
+    StudyResults,
+)
+from heor.report.numbers import NONE, money, percent, plain, years
+
+#: A line of hyphens under the headings and nothing else, for pipes and files.
+PLAIN_BOX = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
+#: Bars of a tornado that are printed; files hold all of them.
+MOST_BARS = 15
+
+#: Strategies side by side before a table is split.
+MOST_COLUMNS = 3
+
+#: Rows of an acceptability table that are printed.
+MOST_THRESHOLDS = 12
+
+
+def console(*, no_color: bool = False, stderr: bool = False) -> Console:
+    """Make a console that takes user text literally and obeys ``--no-color`` and ``NO_COLOR``."""
+    return Console(
+        no_color=no_color or None,
+        stderr=stderr,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=False,
+    )
+
+
+def show(to: Console, parts: Sequence[RenderableType]) -> None:
+    """Print the parts of an output, in a form that fits the console."""
+    for part in parts:
+        for piece in _pieces(part):
+            if isinstance(piece, Table):
+                piece.box = SIMPLE_HEAD if to.is_terminal else PLAIN_BOX
+        to.print(part)
+
+
+def opening(results: StudyResults) -> list[RenderableType]:
+    """Title, then the banner: what the study says of itself, before any number."""
+    settings = results.spec.settings
+    parts: list[RenderableType] = [Text(settings.title or results.spec.name, style="bold")]
+    parts += [Text(f"! {line}", style="yellow") for line in results.banner]
+    return parts
+
+
+def warnings(lines: Sequence[str]) -> list[RenderableType]:
+    """Sentences worth a look, one a line."""
+    return [Text(f"Note: {line}", style="yellow") for line in lines]
+
+
+def base_case(results: StudyResults) -> list[RenderableType]:
+    """Headline, totals, comparison with the reference, net benefit, costs and QALYs by part."""
+    base = results.base
+    names = _labels(results)
+    return [
+        *headline(results),
+        _totals(base),
+        *_comparison(base, names),
+        *_frontier(base.incremental, names, base.currency),
+        _net_benefit(base, names),
+        *_parts(base, "Costs by category (discounted)", "cost_by_category"),
+        *_parts(base, "Life years by state (discounted)", "ly_by_state"),
+        *_parts(base, "QALYs by state (discounted)", "qaly_by_state"),
+    ]
+
+
+def headline(results: StudyResults) -> list[RenderableType]:
+    """The answer in a sentence per comparison."""
+    base = results.base
+    names = _labels(results)
+    return [Text(_sentence(row, names, base.currency), style="bold") for row in base.pairwise]
+
+
+def run(results: StudyResults) -> list[RenderableType]:
+    """What ``heor run`` prints: headline, totals, comparison, and the probabilistic means."""
+    base = results.base
+    names = _labels(results)
+    parts = [
+        *headline(results),
+        _totals(base),
+        *_comparison(base, names),
+        *_frontier(base.incremental, names, base.currency),
+    ]
+    if results.psa_summary is not None:
+        parts += [
+            _psa_comparison(results.psa_summary, names, base.currency),
+            *_acceptability(results.psa_summary.at_thresholds, names, base.currency),
+        ]
+    return parts
+
+
+def scenarios(results: StudyResults) -> list[RenderableType]:
+    """One row per scenario and comparison, with the change of net benefit."""
+    if not results.scenarios:
+        return [Text("The study has no scenarios.")]
+    names = _labels(results)
+    currency = results.base.currency
+    parts: list[RenderableType] = []
+    for strategy in (row.id for row in results.base.pairwise):
+        threshold = results.scenarios[0].threshold
+        table = _table(
+            f"{names[strategy]} against {names[results.base.reference]}, by scenario",
+            ("Scenario", "Extra cost", "Extra QALYs", "ICER", "Change in NMB"),
+        )
+        base = next(row for row in results.base.pairwise if row.id == strategy)
+        table.add_row("Base case", *_pair_cells(base, currency), NONE)
+        for scenario in results.scenarios:
+            table.add_row(scenario.name, *_scenario_cells(scenario, strategy, currency))
+        parts += [
+            table,
+            Text(
+                f"Change in NMB: net monetary benefit at {money(threshold, currency)} per QALY, "
+                "scenario minus base case.",
+                style="dim",
+            ),
+        ]
+    return parts
+
+
+def dsa(results: StudyResults) -> list[RenderableType]:
+    """The tornado of each comparison, widest bars first."""
+    result = results.dsa
+    assert result is not None
+    names = _labels(results)
+    parts: list[RenderableType] = []
+    for comparison in result.comparisons:
+        parts += _tornado(result, comparison, names, results.base.currency)
+    if result.left_out:
+        parts.append(
+            Text(
+                f"{len(result.left_out)} uncertain parameters have no bar (drawn jointly, or no "
+                "interval); --json lists them.",
+                style="dim",
+            )
+        )
+    return parts
+
+
+def psa(results: StudyResults) -> list[RenderableType]:
+    """Means with their Monte Carlo error and intervals, acceptability, EVPI and diagnostics."""
+    summary = results.psa_summary
+    assert summary is not None
+    names = _labels(results)
+    currency = results.base.currency
+    parts: list[RenderableType] = [
+        Text(
+            f"{summary.n:,} draws, sampler {summary.sampler}, seed {summary.seed}"
+            + (f" ({summary.replicates} randomisations)" if summary.replicates > 1 else "")
+            + (f"; {summary.stopping}" if summary.stopping else ""),
+            style="dim",
+        ),
+        _psa_totals(summary, currency),
+        _psa_comparison(summary, names, currency),
+        *_frontier(summary.incremental, names, currency),
+        *_acceptability(summary.at_thresholds, names, currency),
+        _quadrants(summary, names),
+    ]
+    parts += [Text(row.words) for row in summary.recommended_draws]
+    parts += [Text(_crossing_words(row, names)) for row in summary.crossing if row.max_share > 0]
+    parts += warnings(summary.warnings)
+    return parts
+
+
+def cea(result: CeaResult) -> list[RenderableType]:
+    """Incremental table of the means and acceptability of anybody's PSA output."""
+    names = {name: name for name in result.strategies}
+    return [
+        Text(f"{result.n:,} draws of {len(result.strategies)} strategies", style="dim"),
+        _frontier_table(result.incremental, names, ""),
+        *_notes(result.incremental, names),
+        *_acceptability(result.acceptability, names, ""),
+    ]
+
+
+# --- Pieces ------------------------------------------------------------------------------------
+
+
+def _table(title: str, headings: Sequence[str], words: int = 1) -> Table:
+    """Make a table whose first ``words`` columns hold words, the others numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for place, heading in enumerate(headings):
+        if place < words:
+            table.add_column(heading, overflow="fold", min_width=8)
+        else:
+            table.add_column(heading, justify="right", overflow="fold")
+    return table
+
+
+def _pieces(part: RenderableType) -> Iterator[RenderableType]:
+    if isinstance(part, Group):
+        for inner in part.renderables:
+            yield from _pieces(inner)
+    elif isinstance(part, Padding):
+        yield from _pieces(part.renderable)
+    else:
+        yield part
+
+
+def _labels(results: StudyResults) -> dict[str, str]:
+    return {strategy.id: strategy.label for strategy in results.spec.strategies}
+
+
+def _sentence(row: PairwiseRow, names: dict[str, str], currency: str) -> str:
+    more = "more" if row.delta_cost >= 0 else "less"
+    gain = "more" if row.delta_qaly >= 0 else "fewer"
+    ratio = f": {money(row.icer, currency)} per QALY gained" if row.icer is not None else ""
+    ending = ratio or f" ({row.status})"
+    return (
+        f"{names[row.id]} costs {money(abs(row.delta_cost), currency)} {more} than "
+        f"{names[row.versus]} and gives {years(abs(row.delta_qaly))} {gain} QALYs{ending}."
+    )
+
+
+def _totals(base: BaseCase) -> Table:
+    table = _table("Per patient, discounted", ("Strategy", "Cost", "QALYs", "Life years", "evLYs"))
+    for row in base.strategies:
+        table.add_row(
+            row.label,
+            money(row.cost, base.currency),
+            years(row.qaly),
+            years(row.ly),
+            years(row.evly),
+        )
+    table.add_section()
+    for row in base.strategies:
+        table.add_row(
+            f"{row.label}, undiscounted",
+            money(row.cost_undiscounted, base.currency),
+            years(row.qaly_undiscounted),
+            years(row.ly_undiscounted),
+            NONE,
+        )
+    return table
+
+
+def _comparison(base: BaseCase, names: dict[str, str]) -> list[RenderableType]:
+    table = _table(
+        f"Against {names[base.reference]}",
+        ("Strategy", "Extra cost", "QALYs", "Life years", "evLYs", "ICER", "per evLYG"),
+    )
+    for row in base.pairwise:
+        table.add_row(
+            names[row.id],
+            money(row.delta_cost, base.currency),
+            years(row.delta_qaly),
+            years(row.delta_ly),
+            years(row.evlyg),
+            money(row.icer, base.currency),
+            money(row.cost_per_evlyg, base.currency),
+        )
+    words = [Text(f"{names[row.id]}: {row.status}.") for row in base.pairwise if row.icer is None]
+    return [table, *words]
+
+
+def _frontier(
+    rows: Sequence[IncrementalRow], names: dict[str, str], currency: str
+) -> list[RenderableType]:
+    """Give the fully incremental table; with two strategies it repeats the comparison."""
+    if len(rows) <= 2:
+        return []
+    return [_frontier_table(rows, names, currency), *_notes(rows, names)]
+
+
+def _frontier_table(rows: Sequence[IncrementalRow], names: dict[str, str], currency: str) -> Table:
+    table = _table(
+        "Fully incremental analysis",
+        ("Strategy", "Cost", "QALYs", "Extra cost", "Extra QALYs", "ICER", "Status"),
+    )
+    table.columns[-1].justify = "left"
+    for row in rows:
+        table.add_row(
+            names[row.id],
+            money(row.cost, currency),
+            years(row.qaly),
+            money(row.delta_cost, currency),
+            years(row.delta_qaly),
+            money(row.icer, currency),
+            row.status,
+        )
+    return table
+
+
+def _notes(rows: Sequence[IncrementalRow], names: dict[str, str]) -> list[RenderableType]:
+    notes = []
+    for row in rows:
+        if row.dominated_by:
+            by = " and ".join(names[name] for name in row.dominated_by)
+            notes.append(Text(f"{names[row.id]} is {row.status} by {by}."))
+        if row.note:
+            notes.append(Text(f"{names[row.id]}: {row.note}."))
+    return list(notes)
+
+
+def _net_benefit(base: BaseCase, names: dict[str, str]) -> Table:
+    table = _table(
+        f"Incremental net monetary benefit against {names[base.reference]}",
+        ("At a threshold per QALY of", *(names[row.id] for row in base.pairwise)),
+    )
+    for place, threshold in enumerate(base.thresholds):
+        table.add_row(
+            money(threshold, base.currency),
+            *(money(row.inmb[place], base.currency) for row in base.pairwise),
+        )
+    return table
+
+
+def _parts(base: BaseCase, title: str, field: str) -> list[RenderableType]:
+    """One row per category or state, strategies side by side, a few at a time."""
+    tables: list[RenderableType] = []
+    for start in range(0, len(base.strategies), MOST_COLUMNS):
+        some = base.strategies[start : start + MOST_COLUMNS]
+        table = _table(title, ("", *(row.label for row in some)))
+        for key in getattr(some[0], field):
+            values = [getattr(row, field)[key] for row in some]
+            cells = (
+                [money(value, base.currency) for value in values]
+                if field.startswith("cost")
+                else [years(value) for value in values]
+            )
+            table.add_row(key.replace("_", " "), *cells)
+        tables.append(table)
+    return tables
+
+
+def _pair_cells(row: PairwiseRow, currency: str) -> tuple[str, str, str]:
+    ratio = row.status if row.icer is None else money(row.icer, currency)
+    return money(row.delta_cost, currency), years(row.delta_qaly), ratio
+
+
+def _scenario_cells(scenario: ScenarioResult, strategy: str, currency: str) -> tuple[str, ...]:
+    effect = next(row for row in scenario.effects if row.id == strategy)
+    change = money(effect.delta_inmb[scenario.thresholds.index(scenario.threshold)], currency)
+    pair = next((row for row in scenario.result.pairwise if row.id == strategy), None)
+    cells = (NONE, NONE, NONE) if pair is None else _pair_cells(pair, currency)
+    return (*cells, change)
+
+
+def _tornado(
+    result: DsaResult, comparison: DsaComparison, names: dict[str, str], currency: str
+) -> list[RenderableType]:
+    place = result.thresholds.index(result.threshold)
+    table = _table(
+        f"{names[comparison.id]} against {names[comparison.versus]}: net monetary benefit at "
+        f"{money(result.threshold, currency)} per QALY (base "
+        f"{money(comparison.base.inmb[place], currency)})",
+        ("Parameter", "Low", "High", "NMB at low", "NMB at high", "Swing"),
+    )
+    for bar in comparison.bars[:MOST_BARS]:
+        table.add_row(
+            bar.label,
+            plain(bar.low.value),
+            plain(bar.high.value),
+            money(bar.low.inmb[place], currency),
+            money(bar.high.inmb[place], currency),
+            money(bar.swing[place], currency),
+        )
+    parts: list[RenderableType] = [table]
+    if len(comparison.bars) > MOST_BARS:
+        parts.append(
+            Text(
+                f"The {MOST_BARS} widest of {len(comparison.bars)} bars; "
+                "-o FILE.csv or --json gives all, with ICERs.",
+                style="dim",
+            )
+        )
+    return parts
+
+
+def _estimate_cells(value: Estimate, currency: str | None) -> tuple[str, str, str, str]:
+    def write(number: float) -> str:
+        return years(number) if currency is None else money(number, currency)
+
+    mcse = value.mcse if currency is not None else round(value.mcse, 4)
+    small = write(mcse) if currency is not None else f"{mcse:.4f}"
+    return write(value.mean), small, write(value.low), write(value.high)
+
+
+def _psa_totals(summary: PsaSummary, currency: str) -> Table:
+    table = _table(
+        "Means over the draws, per patient, discounted",
+        ("Strategy", "Outcome", "Mean", "MC error", "2.5%", "97.5%"),
+        words=2,
+    )
+    for row in summary.strategies:
+        table.add_row(row.label, "Cost", *_estimate_cells(row.cost, currency))
+        table.add_row("", "QALYs", *_estimate_cells(row.qaly, None))
+        table.add_row("", "Life years", *_estimate_cells(row.ly, None))
+    return table
+
+
+def _psa_comparison(summary: PsaSummary, names: dict[str, str], currency: str) -> RenderableType:
+    table = _table(
+        f"Over {summary.n:,} draws, against {names[summary.reference]}",
+        ("Strategy", "Outcome", "Mean", "MC error", "2.5%", "97.5%"),
+        words=2,
+    )
+    words: list[RenderableType] = []
+    for row in summary.increments:
+        table.add_row(names[row.id], "Extra cost", *_estimate_cells(row.delta_cost, currency))
+        table.add_row("", "Extra QALYs", *_estimate_cells(row.delta_qaly, None))
+        table.add_row("", "evLYG", *_estimate_cells(row.evlyg, None))
+        if row.icer is None:
+            words.append(Text(f"{names[row.id]}: {row.status} (of the means)."))
+        else:
+            table.add_row(
+                "", "ICER", money(row.icer, currency), money(row.icer_mcse, currency), NONE, NONE
+            )
+    return Group(table, *words)
+
+
+def _acceptability(
+    result: Acceptability, names: dict[str, str], currency: str
+) -> list[RenderableType]:
+    total = len(result.thresholds)
+    step = -(-total // MOST_THRESHOLDS)
+    parts: list[RenderableType] = []
+    for start in range(0, len(result.strategies), MOST_COLUMNS):
+        some = result.strategies[start : start + MOST_COLUMNS]
+        table = _table(
+            "Probability of being the best choice, and the value of perfect information",
+            ("Threshold per QALY", *(names[name] for name in some), "Best on average", "EVPI"),
+        )
+        for place in range(0, total, step):
+            table.add_row(
+                money(float(result.thresholds[place]), currency),
+                *(percent(float(result.ceac[place, start + i])) for i in range(len(some))),
+                names[result.strategies[int(result.best[place])]],
+                money(float(result.evpi[place]), currency),
+            )
+        parts.append(table)
+    if step > 1:
+        parts.append(Text(f"Every {step}th of {total} thresholds; --json gives all.", style="dim"))
+    return parts
+
+
+def _quadrants(summary: PsaSummary, names: dict[str, str]) -> Table:
+    meanings = {
+        "NE": "costs more, gives more",
+        "SE": "costs less, gives more",
+        "SW": "costs less, gives fewer",
+        "NW": "costs more, gives fewer",
+        "on axis": "no difference in one",
+    }
+    table = _table(
+        f"Where the draws lie, against {names[summary.reference]}",
+        ("Quadrant", *(names[row.id] for row in summary.increments)),
+    )
+    for quadrant, meaning in meanings.items():
+        table.add_row(
+            f"{quadrant}: {meaning}",
+            *(percent(row.quadrants[quadrant]) for row in summary.increments),
+        )
+    return table
+
+
+def _crossing_words(row: Crossing, names: dict[str, str]) -> str:
+    return (
+        f"{names[row.strategy]}: curves crossed in {row.draws:,} of {row.of_draws:,} draws; the "
+        f"cap moved {percent(row.mean_share)} of life years on average, {percent(row.max_share)} "
+        f"at most (limit {percent(row.limit)})."
+    )
