@@ -34,6 +34,7 @@ NUMBER_FORMATS: Mapping[str, str] = {
     "money": "#,##0;-#,##0;0",
     "money_cents": "#,##0.00;-#,##0.00;0",
     "proportion": "0.0%",
+    "percent_fine": "0.000%",
     "share": "0.000",
     "utility": "0.000",
     "qaly": "0.000;-0.000;0.000",

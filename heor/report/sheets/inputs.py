@@ -10,16 +10,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from heor.report.sheets.layout import Context
-from heor.report.xlsx import HEADER, WRAP, Book, Sheet, Style, cell_name, safe_names
-from heor.spec.expressions import Expression, ExpressionError, evaluation_order, parse
+from heor.report.sheets.layout import Context, value_changed
+from heor.report.xlsx import HEADER, Book, Sheet, Style, cell_name, safe_names
+from heor.spec.expressions import evaluation_order, parse
 from heor.spec.parameters import FloatArray
 from heor.spec.records import TableData
 from heor.spec.schema import TABLES
 from heor.spec.units import money_of
-
-#: Result cells that hold the relative change of an input that counts as one (see ``Checks``).
-TOLERANCE = 1e-9
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NUMERIC_KINDS = ("number", "expression")
@@ -73,7 +70,7 @@ def write_table(book: Book, table: TableData) -> Sheet:
 def write_inputs(ctx: Context) -> None:
     """Fill the sheets of all input tables, with their ``calc:`` columns."""
     tables = ctx.results.spec.tables
-    values = base_values(tables["parameters"]) if "parameters" in tables else {}
+    values = ctx.table_values
     for table in tables.values():
         sheet = write_table(ctx.book, table)
         if table.name == "parameters":
@@ -159,7 +156,7 @@ def _add_base_values(
         ctx.book.define_name(name, sheet, row, first)
         sheet.number(row, first + 2, used, Style("value", unit=style.unit))
         now, then = cell_name(row, first), cell_name(row, first + 2)
-        changed = "changed" if abs(value - used) > TOLERANCE * abs(used) else ""
+        changed = "changed" if value_changed(value, used) else ""
         sheet.formula(
             row,
             first + 3,
@@ -206,16 +203,3 @@ def _shown(value: float, unit: str) -> str:
 def parameter_names(table: TableData) -> dict[str, str]:
     """Defined name of each parameter id; see `heor.report.xlsx.safe_names`."""
     return safe_names(_column(table, "id"))
-
-
-__all__ = [
-    "TOLERANCE",
-    "WRAP",
-    "Expression",
-    "ExpressionError",
-    "base_values",
-    "parameter_names",
-    "typed",
-    "write_inputs",
-    "write_table",
-]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from heor.analyses.cea import middle_threshold
 from heor.analyses.results import StudyResults
 from heor.engine.outcomes import EVENTS
 from heor.engine.trace import StrategyTrace
@@ -19,7 +20,6 @@ from heor.report.xlsx import (
     Book,
     Sheet,
     Style,
-    quote_title,
 )
 
 PASTED = "Grey values were computed by heor; they do not change when cells are edited."
@@ -27,6 +27,15 @@ LIVE = "Black cells are formulas over this workbook; grey values were computed b
 
 #: Columns that every result sheet may use for its head; heads never widen a column.
 HEAD_ROWS = 5
+
+
+#: Relative difference from which an input counts as changed.
+CHANGE_TOLERANCE = 1e-9
+
+
+def value_changed(now: float, then: float) -> bool:
+    """Whether an input differs from what the results were made with."""
+    return abs(now - then) > CHANGE_TOLERANCE * abs(then)
 
 
 @dataclass(slots=True)
@@ -45,6 +54,8 @@ class Context:
         Defined name of each parameter id.
     cells : mapping of str to str
         References by key, filled in as sheets are written, e.g. ``cost lifileucel``.
+    table_values : mapping of str to float
+        Base value of each parameter as its table has it.
     """
 
     results: StudyResults
@@ -52,6 +63,12 @@ class Context:
     traces: Mapping[str, StrategyTrace]
     names: Mapping[str, str]
     cells: dict[str, str] = field(default_factory=dict)
+    table_values: Mapping[str, float] = field(default_factory=dict)
+
+    def parameters_changed(self) -> int:
+        """Parameters whose base value in the tables is not the one the results were made with."""
+        made = self.results.spec.parameters
+        return sum(value_changed(v, made[i].value) for i, v in self.table_values.items())
 
     @property
     def currency(self) -> str:
@@ -93,8 +110,9 @@ class Context:
         return colour_of(living.index(state), STATE_COLOURS) if state in living else DEAD_COLOUR
 
     def threshold_index(self) -> int:
-        """Index of the middle threshold, the one that headlines use."""
-        return max(0, (len(self.results.base.thresholds) - 1) // 2)
+        """Index of the threshold that headlines use, the middle one."""
+        thresholds = self.results.base.thresholds
+        return thresholds.index(middle_threshold(thresholds))
 
     def threshold(self) -> float:
         """Willingness to pay that headlines use, in currency per QALY."""
@@ -181,20 +199,3 @@ def key_values(
         sheet.cell(row, 1, value, style)
         row += 1
     return row
-
-
-__all__ = [
-    "HEAD_ROWS",
-    "LIVE",
-    "PASTED",
-    "Context",
-    "head",
-    "heading",
-    "key_values",
-    "lines",
-    "quote_title",
-    "reference_to",
-    "table_head",
-    "trace_title",
-    "wrapped_lines",
-]

@@ -1,0 +1,304 @@
+"""``Scenario results`` and ``DSA``: what named changes and single parameters do to the result."""
+
+from __future__ import annotations
+
+from heor.analyses.results import DsaComparison, DsaPoint, ScenarioResult
+from heor.report.charts import (
+    HIGH_COLOUR,
+    LOW_COLOUR,
+    Axis,
+    Cells,
+    Series,
+    bar_chart,
+    money_scale,
+    nice_limits,
+)
+from heor.report.sheets.base_case import ratio_value
+from heor.report.sheets.layout import Context, head, heading, table_head
+from heor.report.xlsx import WRAP, Sheet, Style, cell_name
+
+#: Bars of a chart; the tables hold every row.
+TORNADO_BARS, SCENARIO_BARS = 20, 60
+
+_MONEY, _QALY = Style("value", unit="money"), Style("value", unit="qaly")
+_RATIO = Style("value", unit="money", align="right")
+_LIVE_MONEY = Style("formula", unit="money")
+
+
+def write_scenarios(ctx: Context, sheet: Sheet) -> None:
+    """Fill ``Scenario results``: one table and one chart per comparison."""
+    row = head(ctx, sheet, "Scenarios")
+    base, money = ctx.results.base, ctx.currency
+    index = ctx.threshold_index()
+    at = ctx.per_qaly(base.thresholds[index])
+    for one in base.pairwise:
+        title = f"{ctx.label(one.id)} against {ctx.label(one.versus)}"
+        row = heading(
+            sheet,
+            row,
+            title,
+            f"INMB at {at}. The change is against the base case; a favourable change favours "
+            f"{ctx.label(one.id)}.",
+        )
+        start = table_head(
+            sheet,
+            row,
+            (
+                "Scenario",
+                f"Extra cost, {money}",
+                "QALYs gained",
+                f"ICER, {money} per QALY",
+                f"INMB, {money}",
+                f"Change in INMB, {money}",
+                "Direction",
+                "What changes",
+                "Purpose",
+            ),
+        )
+        row = _write_scenario_rows(ctx, sheet, start, one.id, index)
+        sheet.text(start - 1, 6, "Direction", Style("header"))
+        for column, text in ((7, "What changes"), (8, "Purpose")):
+            sheet.text(start - 1, column, text, Style("header"))
+        _place_scenario_chart(ctx, sheet, start, row, one.id, at)
+        row = max(row + 2, start + _chart_rows(len(ctx.results.scenarios)) + 3)
+    sheet.widths((44, 14, 12, 18, 14, 14, 13, 44, 60))
+    sheet.freeze(4, 1)
+    sheet.print_setup(area=(0, 0, row, 8))
+
+
+def _write_scenario_rows(ctx: Context, sheet: Sheet, row: int, strategy: str, index: int) -> int:
+    base = next(one for one in ctx.results.base.pairwise if one.id == strategy)
+    sheet.text(row, 0, "Base case", Style(bold=True))
+    sheet.number(row, 1, base.delta_cost, _MONEY)
+    sheet.number(row, 2, base.delta_qaly, _QALY)
+    sheet.cell(row, 3, ratio_value(base.delta_cost, base.delta_qaly), _RATIO)
+    sheet.number(row, 4, base.inmb[index], _MONEY)
+    base_cell = cell_name(row, 4, absolute=True)
+    sheet.formula(row, 5, f"={cell_name(row, 4)}-{base_cell}", 0.0, _LIVE_MONEY)
+    row += 1
+    for scenario in ctx.results.scenarios:
+        _write_scenario(ctx, sheet, row, scenario, strategy, index, base_cell, base.inmb[index])
+        row += 1
+    return row
+
+
+def _write_scenario(
+    ctx: Context,
+    sheet: Sheet,
+    row: int,
+    scenario: ScenarioResult,
+    strategy: str,
+    index: int,
+    base_cell: str,
+    base_inmb: float,
+) -> None:
+    """Write increments against the base study's reference, whatever the scenario's reference is."""
+    effect = next(one for one in scenario.effects if one.id == strategy)
+    mine = scenario.result.totals(strategy)
+    theirs = scenario.result.totals(ctx.reference)
+    cost, qaly = mine.cost - theirs.cost, mine.qaly - theirs.qaly
+    sheet.text(row, 0, scenario.name, WRAP)
+    sheet.number(row, 1, cost, _MONEY)
+    sheet.number(row, 2, qaly, _QALY)
+    sheet.cell(row, 3, ratio_value(cost, qaly), _RATIO)
+    sheet.number(row, 4, effect.inmb[index], _MONEY)
+    change = effect.inmb[index] - base_inmb
+    sheet.formula(row, 5, f"={cell_name(row, 4)}-{base_cell}", change, _LIVE_MONEY)
+    sheet.text(row, 6, effect.direction)
+    changes = "; ".join(f"{target} = {value}" for target, value in scenario.changes)
+    sheet.text(row, 7, changes, WRAP)
+    sheet.text(row, 8, scenario.purpose, WRAP)
+
+
+def _chart_rows(bars: int) -> int:
+    return (160 + 19 * min(bars, SCENARIO_BARS)) // 18
+
+
+def _place_scenario_chart(
+    ctx: Context, sheet: Sheet, start: int, end: int, strategy: str, at: str
+) -> None:
+    first, last = start + 1, min(end - 1, start + SCENARIO_BARS)
+    if last < first:
+        return
+    index = ctx.threshold_index()
+    base = next(one for one in ctx.results.base.pairwise if one.id == strategy).inmb[index]
+    changes = [
+        next(e for e in s.effects if e.id == strategy).inmb[index] - base
+        for s in ctx.results.scenarios[: last - first + 1]
+    ]
+    low, high, step = nice_limits(min(changes), max(changes))
+    form, words = money_scale(max(abs(low), abs(high)), ctx.currency)
+    chart = bar_chart(
+        ctx.book,
+        f"Change in INMB by scenario, {ctx.label(strategy)}",
+        [
+            Series(
+                name="Change in INMB",
+                x=Cells(sheet, 0, first, last),
+                y=Cells(sheet, 5, first, last),
+                colour=ctx.colour(strategy),
+            )
+        ],
+        Axis(title=""),
+        Axis(
+            title=f"Change in INMB at {at}, {words} (base {base:,.0f})",
+            low=low,
+            high=high,
+            step=step,
+            number_format=form,
+        ),
+        overlap=False,
+    )
+    chart.set_legend({"none": True})
+    sheet.place(
+        start - 1,
+        10,
+        chart,
+        width=860,
+        height=160 + 19 * len(changes),
+        alt=f"Bars of the change in incremental net monetary benefit of {ctx.label(strategy)} "
+        f"in each scenario, at {at}.",
+    )
+
+
+def write_dsa(ctx: Context, sheet: Sheet) -> None:
+    """Fill ``DSA``: a tornado on INMB and the table of every parameter, per comparison."""
+    dsa = ctx.results.dsa
+    assert dsa is not None
+    row = head(ctx, sheet, "One-way sensitivity analysis")
+    for comparison in dsa.comparisons:
+        row = _write_comparison(ctx, sheet, row, comparison) + 2
+    if dsa.left_out:
+        row = heading(sheet, row, "Uncertain parameters without a bar")
+        for identifier, reason in dsa.left_out:
+            sheet.text(row, 0, _parameter_label(ctx, identifier))
+            sheet.text(row, 1, reason)
+            row += 1
+    sheet.widths((44, 14, 12, 12, 15, 15, 14, 15, 15, 17, 17))
+    sheet.freeze(4, 1)
+    sheet.print_setup(area=(0, 0, row, 10))
+
+
+def _parameter_label(ctx: Context, identifier: str) -> str:
+    parameter = ctx.results.spec.parameters.get(identifier)
+    return parameter.label if parameter is not None and parameter.label else identifier
+
+
+def _ratio(point: DsaPoint) -> float | str:
+    return ratio_value(point.delta_cost, point.delta_qaly)
+
+
+def _write_comparison(ctx: Context, sheet: Sheet, row: int, comparison: DsaComparison) -> int:
+    dsa, money = ctx.results.dsa, ctx.currency
+    assert dsa is not None
+    index = dsa.thresholds.index(dsa.threshold)
+    base = comparison.base
+    at = ctx.per_qaly(dsa.threshold)
+    row = heading(
+        sheet,
+        row,
+        f"{ctx.label(comparison.id)} against {ctx.label(comparison.versus)}",
+        f"INMB at {at}. Low and high are each parameter's own interval; changes are against the "
+        "base case; sorted by swing.",
+    )
+    chart_row = row
+    bars = comparison.by_swing(index)
+    row += (180 + 22 * min(len(bars), TORNADO_BARS)) // 18 + 2
+    sheet.text(row, 4, f"Base INMB, {money}", Style(bold=True, align="right"))
+    sheet.number(row, 5, base.inmb[index], _MONEY)
+    base_cell = cell_name(row, 5, absolute=True)
+    first = table_head(
+        sheet,
+        row + 1,
+        (
+            "Parameter",
+            "Unit",
+            "Low",
+            "High",
+            f"INMB at low, {money}",
+            f"INMB at high, {money}",
+            f"Swing, {money}",
+            f"Change at low, {money}",
+            f"Change at high, {money}",
+            f"ICER at low, {money} per QALY",
+            f"ICER at high, {money} per QALY",
+        ),
+        44,
+    )
+    row = first
+    for bar in bars:
+        sheet.text(row, 0, bar.label or bar.parameter)
+        sheet.text(row, 1, bar.unit, Style(align="right"))
+        sheet.number(row, 2, bar.low.value, Style("value", align="right"))
+        sheet.number(row, 3, bar.high.value, Style("value", align="right"))
+        for column, point in ((4, bar.low), (5, bar.high)):
+            sheet.number(row, column, point.inmb[index], _MONEY)
+        cells = (cell_name(row, 4), cell_name(row, 5), base_cell)
+        sheet.formula(
+            row,
+            6,
+            f"=MAX({','.join(cells)})-MIN({','.join(cells)})",
+            bar.swing[index],
+            _LIVE_MONEY,
+        )
+        for column, point, source in ((7, bar.low, cells[0]), (8, bar.high, cells[1])):
+            change = point.inmb[index] - base.inmb[index]
+            sheet.formula(row, column, f"={source}-{base_cell}", change, _LIVE_MONEY)
+        sheet.cell(row, 9, _ratio(bar.low), _RATIO)
+        sheet.cell(row, 10, _ratio(bar.high), _RATIO)
+        row += 1
+    if bars:
+        _place_tornado(ctx, sheet, chart_row, first, comparison, index, at)
+    return row
+
+
+def _place_tornado(
+    ctx: Context,
+    sheet: Sheet,
+    row: int,
+    first: int,
+    comparison: DsaComparison,
+    index: int,
+    at: str,
+) -> None:
+    bars = comparison.by_swing(index)[:TORNADO_BARS]
+    base = comparison.base.inmb[index]
+    changes = [p.inmb[index] - base for bar in bars for p in (bar.low, bar.high)]
+    low, high, step = nice_limits(min(changes), max(changes))
+    form, words = money_scale(max(abs(low), abs(high)), ctx.currency)
+    names = Cells(sheet, 0, first, first + len(bars) - 1)
+    chart = bar_chart(
+        ctx.book,
+        f"Tornado: {ctx.label(comparison.id)} against {ctx.label(comparison.versus)}, "
+        f"the {len(bars)} parameters that matter most",
+        [
+            Series(
+                name=name,
+                x=names,
+                y=Cells(sheet, column, first, first + len(bars) - 1),
+                colour=colour,
+            )
+            for name, column, colour in (
+                ("Parameter at its low value", 7, LOW_COLOUR),
+                ("Parameter at its high value", 8, HIGH_COLOUR),
+            )
+        ],
+        Axis(title=""),
+        Axis(
+            title=f"Change in INMB at {at}, {words} (0 = base {base:,.0f})",
+            low=low,
+            high=high,
+            step=step,
+            number_format=form,
+        ),
+        overlap=True,
+    )
+    sheet.place(
+        row,
+        0,
+        chart,
+        width=1000,
+        height=180 + 22 * len(bars),
+        alt=f"Tornado of the change in incremental net monetary benefit of "
+        f"{ctx.label(comparison.id)} when each parameter takes its low or high value.",
+    )

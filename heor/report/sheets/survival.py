@@ -1,0 +1,365 @@
+"""``Survival``: curves with their Kaplan-Meier points and published numbers, and landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from heor.report.charts import REFERENCE_COLOUR, Axis, Cells, Series, colour_of, xy_chart
+from heor.report.sheets.base_case import DASH
+from heor.report.sheets.calc_trace import FIRST_ROW, shown_until, trace_columns
+from heor.report.sheets.layout import Context, head, heading, table_head
+from heor.report.xlsx import HEADER, Sheet, Style, cell_name
+from heor.spec.parameters import FloatArray
+from heor.spec.records import ALL, UNITS_PER_YEAR, KaplanMeier, ValidationTarget
+
+#: Years of the landmark table.
+LANDMARKS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
+
+#: Size of a chart in pixels, and the rows of 20 pixels it covers with a gap.
+WIDTH, HEIGHT, CHART_ROWS = 640, 400, 22
+
+#: Column of the second chart of a row.
+SECOND_COLUMN = 6
+
+_SHARE = Style("value", unit="share", align="right")
+_YEARS = Style("value", unit="year")
+_ENDPOINT_NAMES = {
+    "os": "Overall survival",
+    "pfs": "Progression-free survival",
+    "response": "In response",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Where published points of one curve stand on the sheet."""
+
+    x: Cells
+    y: Cells
+
+
+_Key = tuple[str, str, str]
+
+
+def endpoint_name(endpoint: str) -> str:
+    """Words for an endpoint."""
+    return _ENDPOINT_NAMES.get(endpoint, endpoint)
+
+
+def write_survival(ctx: Context, sheet: Sheet) -> None:
+    """Fill the sheet: charts on top, then the tables they read."""
+    row = head(ctx, sheet, "Survival curves", live=True)
+    charts = _chart_keys(ctx)
+    chart_rows = CHART_ROWS * (-(-len(charts) // 2))
+    table_row = row + chart_rows + 1
+    table_row = _write_landmarks(ctx, sheet, table_row) + 1
+    targets: dict[_Key, _Points] = {}
+    if ctx.results.spec.validation_targets:
+        table_row = _write_targets(ctx, sheet, table_row, targets) + 1
+    printed = table_row
+    observed: dict[_Key, _Points] = {}
+    if ctx.results.spec.km:
+        _write_observed(ctx, sheet, table_row, observed)
+    for place, (endpoint, strategy) in enumerate(charts):
+        top, column = row + CHART_ROWS * (place // 2), SECOND_COLUMN * (place % 2)
+        _place_chart(ctx, sheet, top, column, endpoint, strategy, observed, targets)
+    sheet.widths((44, 16, 12, 15, 10, 10, 10, 10, 10, 10, 12, 12, 13, 34, 9, 9))
+    sheet.freeze(4, 0)
+    sheet.print_setup(area=(0, 0, printed - 1, 13))
+
+
+def _chart_keys(ctx: Context) -> list[tuple[str, str | None]]:
+    """Charts: each endpoint over all strategies (None), then groups within a strategy."""
+    endpoints = list(dict.fromkeys(e for t in ctx.traces.values() for e in t.endpoints))
+    keys: list[tuple[str, str | None]] = [(e, None) for e in reversed(endpoints)]
+    for strategy, trace in ctx.traces.items():
+        for endpoint in reversed(list(trace.endpoints)):
+            if len([k for k in trace.group_curves if k[0] == endpoint]) > 1:
+                keys.append((endpoint, strategy))
+    return keys
+
+
+def _curve(ctx: Context, key: _Key) -> FloatArray | None:
+    """Base-case curve of (strategy, endpoint, group); None where the model has none."""
+    strategy, endpoint, group = key
+    trace = ctx.traces.get(strategy)
+    if trace is None:
+        return None
+    if group in ("", ALL):
+        curve = trace.endpoints.get(endpoint)
+    else:
+        curve = trace.group_curves.get((endpoint, group))
+    return None if curve is None else curve[0]
+
+
+def _column_of(ctx: Context, key: _Key) -> int:
+    strategy, endpoint, group = key
+    columns = trace_columns(ctx.traces[strategy])
+    if group == ALL:
+        return columns.endpoints[endpoint]
+    return columns.groups[endpoint, group]
+
+
+def _shown_curves(ctx: Context) -> list[_Key]:
+    """Every endpoint of every strategy, followed by its groups."""
+    keys = []
+    for strategy, trace in ctx.traces.items():
+        for endpoint in reversed(list(trace.endpoints)):
+            keys.append((strategy, endpoint, ALL))
+            groups = [g for e, g in trace.group_curves if e == endpoint and g != ALL]
+            keys += [(strategy, endpoint, group) for group in groups]
+    return keys
+
+
+def _write_landmarks(ctx: Context, sheet: Sheet, row: int) -> int:
+    row = heading(
+        sheet,
+        row,
+        "Modelled curves at landmarks",
+        "Share at the cycle boundary nearest to each landmark (cells of the Calc Trace sheets); "
+        "medians lie on a straight line between boundaries.",
+    )
+    time = next(iter(ctx.traces.values())).time
+    years = [year for year in LANDMARKS if year <= time[-1]]
+    heads = ("Endpoint", "Strategy", "Group", "Median, months", *(f"{y:g} y" for y in years))
+    row = table_head(sheet, row, heads, 18)
+    for key in _shown_curves(ctx):
+        strategy, endpoint, group = key
+        curve = _curve(ctx, key)
+        assert curve is not None
+        sheet.text(row, 0, endpoint_name(endpoint))
+        sheet.text(row, 1, strategy, Style(align="right"))
+        sheet.text(row, 2, group, Style(align="right"))
+        median = crossing_time(time, curve, 0.5)
+        shown = DASH if median is None else median * UNITS_PER_YEAR["month"]
+        sheet.cell(row, 3, shown, Style("value", unit="month", align="right"))
+        trace_sheet = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
+        for offset, year in enumerate(years):
+            nearest = int(np.abs(time - year).argmin())
+            source = trace_sheet.ref(FIRST_ROW + nearest, _column_of(ctx, key))
+            style = Style("link", unit="share")
+            sheet.formula(row, 4 + offset, f"={source}", float(curve[nearest]), style)
+        row += 1
+    return row
+
+
+def crossing_time(time: FloatArray, curve: FloatArray, level: float) -> float | None:
+    """Time at which a falling curve ``(cycle,)`` passes a level; None when it does not.
+
+    Straight between boundaries, in the unit of ``time``.
+    """
+    below = np.flatnonzero(curve <= level)
+    if not len(below):
+        return None
+    k = int(below[0])
+    if k == 0:
+        return float(time[0])
+    step = (curve[k - 1] - level) / (curve[k - 1] - curve[k])
+    return float(time[k - 1] + step * (time[k] - time[k - 1]))
+
+
+def _in_order(ctx: Context, targets: Iterable[ValidationTarget]) -> list[ValidationTarget]:
+    """Rows of one curve side by side, curves in the order of the landmarks."""
+    order = {key: place for place, key in enumerate(_shown_curves(ctx))}
+    return sorted(targets, key=lambda t: order.get(_target_key(t), len(order)))
+
+
+def _target_key(target: ValidationTarget) -> _Key:
+    return target.strategy, target.endpoint, target.group or ALL
+
+
+def _modelled(ctx: Context, target: ValidationTarget) -> float | None:
+    """Model's value of a published number, in that number's unit."""
+    curve = _curve(ctx, _target_key(target))
+    if curve is None:
+        return None
+    time = ctx.traces[target.strategy].time
+    per_year = UNITS_PER_YEAR[target.time_unit]
+    if target.time is None:
+        median = crossing_time(time, curve, 0.5)
+        return None if median is None else median * per_year
+    at = target.time / per_year
+    return float(np.interp(at, time, curve)) if at <= time[-1] else None
+
+
+def _write_targets(ctx: Context, sheet: Sheet, row: int, found: dict[_Key, _Points]) -> int:
+    row = heading(
+        sheet,
+        row,
+        "Published numbers and the model",
+        "Shares at a time, or medians (time blank). Numbers the curves were fitted to are no test.",
+    )
+    heads = (
+        "What",
+        "Strategy",
+        "Endpoint",
+        "Group",
+        "Time",
+        "Unit",
+        "Published",
+        "Low",
+        "High",
+        "Model",
+        "Model − published",
+        "Inside interval",
+        "Used in fitting",
+        "Source",
+        "Chart: years",
+        "Chart: share",
+    )
+    row = table_head(sheet, row, heads, 30)
+    sheet.text(row - 1, 13, "Source", HEADER)
+    rows: dict[_Key, list[int]] = {}
+    for target in _in_order(ctx, ctx.results.spec.validation_targets):
+        median = target.time is None
+        style = Style("value", unit="month" if median else "share", align="right")
+        sheet.text(row, 0, target.label)
+        for column, text in ((1, target.strategy), (2, target.endpoint), (3, target.group or ALL)):
+            sheet.text(row, column, text, Style(align="right"))
+        sheet.cell(row, 4, target.time, Style("value", align="right"))
+        sheet.text(row, 5, target.time_unit, Style(align="right"))
+        for column, value in ((6, target.value), (7, target.low), (8, target.high)):
+            sheet.cell(row, column, value, style)
+        _write_model(ctx, sheet, row, target, style)
+        sheet.text(row, 12, "yes" if target.used_in_fitting else "no", Style(align="right"))
+        sheet.text(row, 13, target.source)
+        years = (target.value if median else target.time or 0.0) / UNITS_PER_YEAR[target.time_unit]
+        sheet.number(row, 14, years, _YEARS)
+        sheet.number(row, 15, 0.5 if median else target.value, _SHARE)
+        rows.setdefault(_target_key(target), []).append(row)
+        row += 1
+    for key, places in rows.items():
+        x, y = (Cells(sheet, column, places[0], places[-1]) for column in (14, 15))
+        found[key] = _Points(x, y)
+    return row
+
+
+def _write_model(
+    ctx: Context, sheet: Sheet, row: int, target: ValidationTarget, style: Style
+) -> None:
+    model = _modelled(ctx, target)
+    live = Style("formula", unit=style.unit, align="right")
+    if model is None:
+        for column in (9, 10, 11):
+            sheet.text(row, column, DASH, Style(align="right"))
+        return
+    sheet.number(row, 9, model, style)
+    mine, published = cell_name(row, 9), cell_name(row, 6)
+    sheet.formula(row, 10, f"={mine}-{published}", model - target.value, live)
+    if target.low is None or target.high is None:
+        sheet.text(row, 11, DASH, Style(align="right"))
+        return
+    low, high = cell_name(row, 7), cell_name(row, 8)
+    inside = "yes" if target.low <= model <= target.high else "no"
+    formula = f'=IF(AND({mine}>={low},{mine}<={high}),"yes","no")'
+    sheet.formula(row, 11, formula, inside, Style("formula", align="right"))
+
+
+def _write_observed(ctx: Context, sheet: Sheet, row: int, found: dict[_Key, _Points]) -> None:
+    """Kaplan-Meier points in years, two columns a curve."""
+    row = heading(sheet, row, "Kaplan-Meier points drawn in the charts", "From the km table.")
+    column = 0
+    for key, km in ctx.results.spec.km.items():
+        strategy, endpoint, group = key
+        sheet.text(row, column, f"{strategy}, {endpoint}, {group or ALL}: years", HEADER)
+        sheet.text(row, column + 1, "Survival", Style("header", align="right"))
+        table = np.column_stack([_years(km), km.survival])
+        sheet.block(row + 1, column, table, [_YEARS, _SHARE])
+        last = row + len(km.time)
+        cells = (Cells(sheet, column + place, row + 1, last) for place in (0, 1))
+        found[strategy, endpoint, group or ALL] = _Points(*cells)
+        column += 2
+    sheet.height(row, 44)
+
+
+def _years(km: KaplanMeier) -> FloatArray:
+    return np.asarray(km.time / UNITS_PER_YEAR[km.time_unit], dtype=np.float64)
+
+
+def _place_chart(
+    ctx: Context,
+    sheet: Sheet,
+    row: int,
+    column: int,
+    endpoint: str,
+    strategy: str | None,
+    observed: dict[_Key, _Points],
+    targets: dict[_Key, _Points],
+) -> None:
+    if strategy is None:
+        with_curve = [s for s, t in ctx.traces.items() if endpoint in t.endpoints]
+        keys = [((s, endpoint, ALL), ctx.label(s), ctx.colour(s)) for s in with_curve]
+        title = endpoint_name(endpoint)
+    else:
+        groups = [g for e, g in ctx.traces[strategy].group_curves if e == endpoint]
+        keys = [
+            ((strategy, endpoint, g), g.replace("_", " "), colour_of(i + 2))
+            for i, g in enumerate(groups)
+        ]
+        keys.insert(0, ((strategy, endpoint, ALL), "all", REFERENCE_COLOUR))
+        title = f"{endpoint_name(endpoint)} by group: {ctx.label(strategy)}"
+    until = shown_until(ctx)
+    series = []
+    for key, label, colour in keys:
+        series += _series(ctx, key, label, colour, until, observed, targets)
+    step = 1.0 if until <= 12 else 5.0
+    chart = xy_chart(
+        ctx.book,
+        title,
+        series,
+        Axis(title="Years since start", low=0, high=until, step=step, number_format="0"),
+        Axis(title="Share of people", low=0, high=1, step=0.2, number_format="0%"),
+    )
+    alt = (
+        f"{title}: modelled curves over {until:g} years, with published points where there are any."
+    )
+    sheet.place(row, column, chart, width=WIDTH, height=HEIGHT, alt=alt)
+
+
+def _series(
+    ctx: Context,
+    key: _Key,
+    label: str,
+    colour: str,
+    until: float,
+    observed: dict[_Key, _Points],
+    targets: dict[_Key, _Points],
+) -> list[Series]:
+    strategy, _, _ = key
+    trace = ctx.traces[strategy]
+    source = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
+    last = FIRST_ROW + int(np.searchsorted(trace.time, until + 1e-9)) - 1
+    time = Cells(source, 1, FIRST_ROW, last)
+    curve = Cells(source, _column_of(ctx, key), FIRST_ROW, last)
+    series = [Series(name=label, x=time, y=curve, colour=colour)]
+    if key in observed:
+        points = observed[key]
+        series.append(
+            Series(
+                name=f"{label}, Kaplan-Meier",
+                x=points.x,
+                y=points.y,
+                colour=colour,
+                line=False,
+                marker="circle",
+                marker_size=4,
+                hollow=True,
+            )
+        )
+    if key in targets:
+        points = targets[key]
+        series.append(
+            Series(
+                name=f"{label}, published",
+                x=points.x,
+                y=points.y,
+                colour=colour,
+                line=False,
+                marker="diamond",
+                marker_size=8,
+            )
+        )
+    return series
