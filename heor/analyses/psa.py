@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heor.analyses import cea
 from heor.analyses.psa_summary import summarise
@@ -16,7 +17,7 @@ from heor.spec import draws as draw_sets
 from heor.spec.parameters import Draws
 from heor.spec.records import SAMPLERS, Spec
 
-__all__ = ["MOST_DRAWS", "run", "summarise"]
+__all__ = ["MOST_DRAWS", "draw_set", "run", "summarise"]
 
 #: Draws at which a run until a given precision gives up.
 MOST_DRAWS = 1_000_000
@@ -89,8 +90,7 @@ def run(
         return _run_until(spec, n, seed, workers, progress, until_mcse, goal, most_draws)
     if progress is not None:
         progress(0, n)
-    replicates = 1 if sampler == "random" else max(1, min(settings.psa_replicates, n))
-    draws, of_draw = _sample(spec, n, seed, sampler, replicates)
+    draws, of_draw = draw_set(spec, n, seed, sampler)
     outcomes = evaluate(spec, draws, workers=workers, progress=_reporter(progress, 0, n))
     return PsaResult(
         draws=draws,
@@ -98,7 +98,7 @@ def run(
         seed=seed,
         n=n,
         sampler=sampler,
-        replicates=replicates,
+        replicates=int(of_draw[-1]) + 1,
         replicate=of_draw,
         stopping="",
     )
@@ -108,9 +108,15 @@ def _reporter(progress: Progress | None, before: int, total: int) -> Callable[[i
     return None if progress is None else lambda done: progress(before + done, total)
 
 
-def _sample(
-    spec: Spec, n: int, seed: int, sampler: str, replicates: int
-) -> tuple[Draws, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def draw_set(
+    spec: Spec, n: int | None = None, seed: int | None = None, sampler: str | None = None
+) -> tuple[Draws, NDArray[np.int64]]:
+    """The draws that `run` evaluates, and the randomisation ``(draw,)`` each belongs to, from 0."""
+    settings = spec.settings
+    n = settings.psa_samples if n is None else n
+    seed = settings.psa_seed if seed is None else seed
+    sampler = settings.psa_sampler if sampler is None else sampler
+    replicates = 1 if sampler == "random" else max(1, min(settings.psa_replicates, n))
     sizes = [n // replicates + (r < n % replicates) for r in range(replicates)]
     parts = [
         draw_sets.sample(spec, size, seed=seed, sampler=sampler, replicate=r, start=sum(sizes[:r]))
