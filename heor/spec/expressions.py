@@ -124,6 +124,8 @@ class Expression:
 
         Bracketed so that Excel and LibreOffice agree with `evaluate`; a comparison outside the
         condition of an IF becomes ``IF(…,1,0)``, for a spreadsheet's TRUE is not the number 1.
+        The spreadsheet differs where a step is not finite: it shows an error for the whole formula,
+        and ``0^0`` is an error in Excel but 1 here.
 
         Parameters
         ----------
