@@ -114,7 +114,7 @@ def run_study(
         with clock.step("accrual"):
             gains = accrual.run(spec)
     cases: tuple[ScenarioResult, ...] = ()
-    if "scenarios" in wanted and spec.scenarios:
+    if "scenarios" in wanted and (spec.scenarios or plan.scenarios):
         with clock.step("scenarios"):
             cases = scenarios.run(spec, plan.scenarios, base)
     tornado = None
