@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from heor.analyses.results import StudyResults
     from heor.engine.evaluate import evaluate
     from heor.engine.outcomes import Outcomes
     from heor.errors import HeorError, InputErrors, ModelError, Place, Problem
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from heor.spec.parameters import Draws, Parameter
     from heor.spec.reader import apply_changes, read_study, shipped_studies
     from heor.spec.records import Spec
-    from heor.study import Plan, StudyResults, run_study
+    from heor.study import Plan, run_study
 
 #: Public name -> the module that defines it.
 _HOMES = {
@@ -36,7 +37,7 @@ _HOMES = {
     "Plan": "heor.study",
     "Problem": "heor.errors",
     "Spec": "heor.spec.records",
-    "StudyResults": "heor.study",
+    "StudyResults": "heor.analyses.results",
     "apply_changes": "heor.spec.reader",
     "base": "heor.spec.draws",
     "evaluate": "heor.engine.evaluate",

@@ -65,7 +65,9 @@ class HeorGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
 
-    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
+    def main(  # type: ignore[override]  # one signature stands for click's overloads
+        self, args: Sequence[str] | None = None, **extra: Any
+    ) -> None:
         """Run the command line and exit with one of the documented codes."""
         words = list(sys.argv[1:] if args is None else args)
         _survive_narrow_encodings()

@@ -9,11 +9,12 @@ import click
 
 from heor.analyses import base_case as analysis
 from heor.analyses import psa
+from heor.analyses.results import StudyResults
 from heor.cli import options
 from heor.cli.output import Forms, check_ending, deliver
 from heor.engine.evaluate import evaluate
 from heor.report import csv_files, json_shapes
-from heor.study import Plan, StudyResults, run_study
+from heor.study import Plan, run_study
 
 FORMS = Forms(
     table="base_case",

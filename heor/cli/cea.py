@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -14,36 +15,32 @@ from heor.report import files, json_shapes
 MOST_THRESHOLDS = 100_000
 
 
-class Thresholds(click.ParamType):
-    """``0,50000,100000`` or a range ``first:last:step``."""
+def read_thresholds(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> tuple[float, ...] | None:
+    """Read ``0,50000,100000`` or a range ``first:last:step`` as rising numbers, 0 or more."""
+    if text is None:
+        return None
+    try:
+        numbers = _range(text) if ":" in text else [float(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(
+            f"'{text}' is neither a list such as 0,50000,100000 nor a range first:last:step "
+            "such as 0:200000:1000.",
+            ctx,
+            param,
+        ) from None
+    if not all(0 <= number < math.inf for number in numbers):
+        raise click.BadParameter(f"'{text}': thresholds must be 0 or more.", ctx, param)
+    return tuple(sorted(set(numbers)))
 
-    name = "thresholds"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Read the text as rising, non-negative numbers."""
-        text = str(value)
-        try:
-            numbers = self._range(text) if ":" in text else [float(x) for x in text.split(",")]
-        except ValueError:
-            self.fail(
-                f"'{text}' is neither a list such as 0,50000,100000 nor a range "
-                "first:last:step such as 0:200000:1000.",
-                param,
-                ctx,
-            )
-        if not all(0 <= number < float("inf") for number in numbers):
-            self.fail(f"'{text}': thresholds must be 0 or more.", param, ctx)
-        return tuple(sorted(set(numbers)))
-
-    @staticmethod
-    def _range(text: str) -> list[float]:
-        first, last, step = (float(part) for part in text.split(":"))
-        if not (step > 0 and last >= first and (last - first) / step < MOST_THRESHOLDS):
-            raise ValueError(text)
-        points = int((last - first) / step + 1e-9) + 1
-        return [first + place * step for place in range(points)]
+def _range(text: str) -> list[float]:
+    first, last, step = (float(part) for part in text.split(":"))
+    if not (step > 0 and last >= first and (last - first) / step < MOST_THRESHOLDS):
+        raise ValueError(text)
+    points = int((last - first) / step + 1e-9) + 1
+    return [first + place * step for place in range(points)]
 
 
 @click.command(
@@ -56,7 +53,7 @@ class Thresholds(click.ParamType):
 @click.argument("psa", metavar="PSA.csv", type=click.Path(path_type=Path))
 @click.option(
     "--thresholds",
-    type=Thresholds(),
+    callback=read_thresholds,
     metavar="LIST",
     help="0,50000,100000 or first:last:step; chosen from the data when left out.",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import click
 from heor.cli import options
 from heor.errors import HeorError
 from heor.report import files
+from heor.report.xlsx import LABEL, writing
 from heor.spec.reader import shipped_studies
 from heor.spec.schema import TABLES
+from heor.spec.tables import read_tables
 
 README = """# {name}
 
@@ -89,30 +92,23 @@ def _readme(folder: Path, source: Path, target: Path, form: str) -> str:
 
 def _write_workbook(source: Path, path: Path) -> None:
     """Write the tables of a folder as sheets of one workbook, numbers as numbers."""
-    import csv
-
-    import xlsxwriter
-
-    with xlsxwriter.Workbook(path, {"strings_to_formulas": False}) as book:
-        heading = book.add_format({"bold": True, "bottom": 1})
+    tables = read_tables(source)
+    with writing(path) as book:
         for name in TABLES:
-            file = source / f"{name}.csv"
-            if not file.exists():
+            if name not in tables:
                 continue
-            sheet = book.add_worksheet(name)
-            sheet.freeze_panes(1, 0)
-            with file.open(encoding="utf-8-sig", newline="") as lines:
-                rows = [row for row in csv.reader(lines) if row and not row[0].startswith("# ")]
-            for place, row in enumerate(rows):
+            table = tables[name]
+            sheet = book.sheet(name)
+            sheet.freeze(1)
+            sheet.row(0, 0, table.columns)
+            for place, row in enumerate(table.rows, start=1):
                 for column, text in enumerate(row):
-                    _write_cell(sheet, place, column, text, heading if place == 0 else None)
-            sheet.autofit(300)
+                    sheet.cell(place, column, _number_or_text(text), LABEL)
 
 
-def _write_cell(sheet: object, row: int, column: int, text: str, style: object) -> None:
+def _number_or_text(text: str) -> float | str | None:
     try:
         number = float(text)
     except ValueError:
-        sheet.write_string(row, column, text, style)  # type: ignore[attr-defined]
-    else:
-        sheet.write_number(row, column, number, style)  # type: ignore[attr-defined]
+        return text or None
+    return number if math.isfinite(number) else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -16,7 +16,7 @@ from heor.spec.records import SAMPLERS, Change, Spec
 #: The study that a command takes when no INPUTS are given.
 SHIPPED = "lifileucel_nsclc"
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = Any  # click decorates functions and, from the second decorator on, commands
 
 
 def example(*lines: str) -> str:
@@ -26,7 +26,7 @@ def example(*lines: str) -> str:
 
 def inputs_argument(command: Command) -> Command:
     """Add the optional argument INPUTS."""
-    return click.argument("inputs", required=False, type=click.Path(path_type=Path))(command)
+    return _all(click.argument("inputs", required=False, type=click.Path(path_type=Path)))(command)
 
 
 def set_option(command: Command) -> Command:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from heor.analyses.results import StudyResults
 from heor.cli import options
 from heor.cli.output import progress_bar
 from heor.report import csv_files, files, json_shapes
 from heor.report.workbook import write_report
-from heor.study import Plan, StudyResults, run_study
+from heor.study import Plan, run_study
 
 
 @click.command(

@@ -16,6 +16,7 @@ from heor.analyses.results import (
     CeaResult,
     Crossing,
     DsaComparison,
+    DsaPoint,
     DsaResult,
     Estimate,
     IncrementalRow,
@@ -52,20 +53,26 @@ def console(*, no_color: bool = False, stderr: bool = False) -> Console:
 
 
 def show(to: Console, parts: Sequence[RenderableType]) -> None:
-    """Print the parts of an output, in a form that fits the console."""
+    """Print the parts of an output, a blank line before each table; a pipe gets plain text."""
     for part in parts:
-        for piece in _pieces(part):
-            if isinstance(piece, Table):
-                piece.box = SIMPLE_HEAD if to.is_terminal else PLAIN_BOX
-        to.print(part)
+        tables = [piece for piece in _pieces(part) if isinstance(piece, Table) and piece.title]
+        for table in tables:
+            table.box, table.show_edge = (SIMPLE_HEAD if to.is_terminal else PLAIN_BOX), False
+        if tables:
+            to.print()
+        with to.capture() as printed:
+            to.print(part)
+        to.out("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def opening(results: StudyResults) -> list[RenderableType]:
     """Title, then the banner: what the study says of itself, before any number."""
     settings = results.spec.settings
     parts: list[RenderableType] = [Text(settings.title or results.spec.name, style="bold")]
-    parts += [Text(f"! {line}", style="yellow") for line in results.banner]
-    return parts
+    banner = Table.grid(padding=(0, 1))
+    for line in results.banner:
+        banner.add_row("!", Text(line), style="yellow")
+    return [*parts, banner]
 
 
 def warnings(lines: Sequence[str]) -> list[RenderableType]:
@@ -180,7 +187,8 @@ def psa(results: StudyResults) -> list[RenderableType]:
         *_acceptability(summary.at_thresholds, names, currency),
         _quadrants(summary, names),
     ]
-    parts += [Text(row.words) for row in summary.recommended_draws]
+    words = [row.words for row in summary.recommended_draws if row.words not in summary.warnings]
+    parts += [Text(f"{line}.") for line in words]
     parts += [Text(_crossing_words(row, names)) for row in summary.crossing if row.max_share > 0]
     parts += warnings(summary.warnings)
     return parts
@@ -207,7 +215,7 @@ def _table(title: str, headings: Sequence[str], words: int = 1) -> Table:
         if place < words:
             table.add_column(heading, overflow="fold", min_width=8)
         else:
-            table.add_column(heading, justify="right", overflow="fold")
+            table.add_column(heading, justify="right", no_wrap=True, overflow="fold")
     return table
 
 
@@ -260,8 +268,8 @@ def _totals(base: BaseCase) -> Table:
 
 def _comparison(base: BaseCase, names: dict[str, str]) -> list[RenderableType]:
     table = _table(
-        f"Against {names[base.reference]}",
-        ("Strategy", "Extra cost", "QALYs", "Life years", "evLYs", "ICER", "per evLYG"),
+        f"Increments against {names[base.reference]}",
+        ("Strategy", "Cost", "QALYs", "Life years", "evLYs", "Cost/QALY", "Cost/evLYG"),
     )
     for row in base.pairwise:
         table.add_row(
@@ -373,8 +381,8 @@ def _tornado(
     for bar in comparison.bars[:MOST_BARS]:
         table.add_row(
             bar.label,
-            plain(bar.low.value),
-            plain(bar.high.value),
+            _value(bar.low),
+            _value(bar.high),
             money(bar.low.inmb[place], currency),
             money(bar.high.inmb[place], currency),
             money(bar.swing[place], currency),
@@ -389,6 +397,10 @@ def _tornado(
             )
         )
     return parts
+
+
+def _value(point: DsaPoint) -> str:
+    return NONE if point.value is None else plain(point.value)
 
 
 def _estimate_cells(value: Estimate, currency: str | None) -> tuple[str, str, str, str]:
@@ -481,6 +493,6 @@ def _quadrants(summary: PsaSummary, names: dict[str, str]) -> Table:
 def _crossing_words(row: Crossing, names: dict[str, str]) -> str:
     return (
         f"{names[row.strategy]}: curves crossed in {row.draws:,} of {row.of_draws:,} draws; the "
-        f"cap moved {percent(row.mean_share)} of life years on average, {percent(row.max_share)} "
-        f"at most (limit {percent(row.limit)})."
+        f"cap moved {100 * row.mean_share:.2f}% of life years on average, "
+        f"{100 * row.max_share:.2f}% at most (limit {100 * row.limit:.2f}%)."
     )
