@@ -26,8 +26,9 @@ ASSUMPTION = "assumption"
 class Reading:
     """The tables of one study while it is read, and what was found wrong with them.
 
-    ``tables`` that a problem was found in are in ``broken``, so that a check over whole tables
-    does not report what only follows from a broken cell.
+    Tables that a problem was found in are in ``broken``, so that a check over whole tables
+    does not report what only follows from a broken cell; those that could not be read at all are
+    in ``unread`` too, so that nothing that refers to them is called unknown.
     """
 
     tables: Mapping[str, Table]
@@ -35,6 +36,7 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
     parameter_ids: frozenset[str] = frozenset()
     reference_keys: frozenset[str] = frozenset()
 
@@ -74,10 +76,19 @@ class RowReader:
         text = f"{self.name}: {message}" if self.name else message
         self.reading.problem(place, text, self.table)
 
+    def has(self, column: str) -> bool:
+        """Whether the table has the column; one that is missing has been reported."""
+        return column in self.reading.tables[self.table].columns
+
+    def spoiled(self, column: str) -> bool:
+        """Whether a cell that should hold a number does not; that has been reported."""
+        cell = self.row[column]
+        return cell.broken or bool(cell.text and not is_number(cell.text))
+
     def text(self, column: str, *, required: bool = False) -> str:
         """Text of a cell, blank where there is none."""
         cell = self.row[column]
-        if required and not cell.text and not cell.broken:
+        if required and not cell.text and not cell.broken and self.has(column):
             self.problem(column, f"`{column}` is blank")
         if cell.broken:
             self.reading.broken.add(self.table)
@@ -117,9 +128,11 @@ class RowReader:
         for message in expression.warnings:
             self.reading.warn(self.row[column].place, f"{self.name}: {message}")
         unknown = [n for n in expression.names if n not in self.reading.parameter_ids]
-        for name in unknown:
+        for name in unknown if "parameters" not in self.reading.unread else ():
             hint = did_you_mean(name, self.reading.parameter_ids)
             self.problem(column, f"`{name}` is not a parameter{hint}")
+        if unknown:
+            self.reading.broken.add(self.table)
         return None if unknown else expression
 
     def expressions(self, column: str) -> dict[str, Expression]:
@@ -140,13 +153,25 @@ class RowReader:
         return found
 
     def one_of(
-        self, column: str, choices: Iterable[str], what: str, *, required: bool = False
+        self,
+        column: str,
+        choices: Iterable[str],
+        what: str,
+        *,
+        required: bool = False,
+        of: tuple[str, ...] = (),
     ) -> str:
-        """Read a word of a closed list; blank when it is not in the list."""
+        """Read a word of a closed list; blank when it is not in the list.
+
+        Nothing is said where the list comes from a table (``of``) that could not be read.
+        """
         text = self.text(column, required=required)
         choices = tuple(choices)
         if not text or text in choices:
             return text
+        if self.reading.unread & set(of):
+            self.reading.broken.add(self.table)
+            return ""
         hint = did_you_mean(text, choices)
         if not hint and len(choices) <= 12:
             hint = "; allowed: " + (", ".join(choices) or "none")
@@ -156,10 +181,11 @@ class RowReader:
     def source(self, *, required: bool = False) -> str:
         """Read the keys of `references` (or ``assumption``) in the column ``source``."""
         text = self.text("source")
-        if not text and required and not self.row["source"].broken:
+        if not text and required and self.has("source") and not self.row["source"].broken:
             self.problem("source", "no source; write a key from references or `assumption`")
         for key in (part.strip() for part in text.split(";")):
-            if key and key != ASSUMPTION and key not in self.reading.reference_keys:
+            known = key == ASSUMPTION or key in self.reading.reference_keys
+            if key and not known and "references" not in self.reading.unread:
                 hint = did_you_mean(key, [*self.reading.reference_keys, ASSUMPTION])
                 self.problem("source", f"`{key}` is not a key in references{hint}")
         return text
@@ -180,7 +206,10 @@ def read_expression(text: str) -> Expression:
 
 def evaluate(expression: Expression, values: Mapping[str, FloatArray]) -> float | None:
     """Value at the base case; None when a parameter it uses has no value."""
-    if any(name not in values for name in expression.names):
+    names = expression.names
+    if not names:
+        return expression.number
+    if any(name not in values for name in names):
         return None
     return float(expression.evaluate(values, 1)[0])
 

@@ -56,12 +56,18 @@ def _slot(
     cells: RowReader, strategies: tuple[Strategy, ...], curves: tuple[Curve, ...]
 ) -> Slot | None:
     """Read strategy, endpoint and group; the group ``all`` is the whole strategy."""
-    strategy = cells.one_of("strategy", [s.id for s in strategies], "a strategy", required=True)
+    strategy = cells.one_of(
+        "strategy", [s.id for s in strategies], "a strategy", required=True, of=("strategies",)
+    )
     own = [c for c in curves if c.strategy == strategy]
     endpoints = dict.fromkeys(c.endpoint for c in own)
     endpoint = (
         cells.one_of(
-            "endpoint", endpoints, f"an endpoint with a curve of `{strategy}`", required=True
+            "endpoint",
+            endpoints,
+            f"an endpoint with a curve of `{strategy}`",
+            required=True,
+            of=("curves", "parameters"),
         )
         if strategy
         else ""
@@ -71,7 +77,9 @@ def _slot(
     groups = dict.fromkeys((ALL, *(c.group for c in own if c.endpoint == endpoint)))
     group = ALL
     if cells.text("group"):
-        group = cells.one_of("group", groups, f"a group of `{strategy}` {endpoint}")
+        group = cells.one_of(
+            "group", groups, f"a group of `{strategy}` {endpoint}", of=("curves", "parameters")
+        )
     return (strategy, endpoint, group) if group else None
 
 

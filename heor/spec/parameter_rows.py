@@ -122,7 +122,7 @@ def _distribution(
 ) -> Distribution | None:
     if name in ("", "fixed"):
         for column, number in numbers.items():
-            if number is not None:
+            if number is not None and cells.has("distribution"):
                 message = f"`{column}` is given without a distribution; name one or leave it blank"
                 cells.problem(column, message)
         return None
@@ -130,6 +130,9 @@ def _distribution(
         hint = did_you_mean(name, DISTRIBUTIONS)
         allowed = "" if hint else "; allowed: " + ", ".join(DISTRIBUTIONS)
         cells.problem("distribution", f"`{name}` is not a distribution{hint}{allowed}")
+        return None
+    spoiled = [c for c in ("low", "high", *numbers) if cells.spoiled(c)]
+    if spoiled:
         return None
     try:
         found = make(name, value=value, low=low, high=high, **numbers)
@@ -213,7 +216,7 @@ def with_base_values(
         ends = (("value", parameter.value), ("low", parameter.low), ("high", parameter.high))
         for column, number in ends:
             if number is not None and not allowed.holds(number):
-                message = f"{parameter.id}: found {number:g}; a {parameter.unit} must be {allowed}"
+                message = f"{parameter.id}: found {number:g}; `{parameter.unit}` must be {allowed}"
                 problems.append(Problem(in_column(parameter.place, column), message))
     return updated, problems
 
@@ -235,9 +238,11 @@ def read_correlations(
         names = [cells.text(c, required=True) for c in ("row", "column")]
         value = cells.number("value", required=True)
         for column, name in zip(("row", "column"), names, strict=True):
-            if name and name not in reading.parameter_ids:
+            if name and name not in reading.parameter_ids and "parameters" not in reading.unread:
                 hint = did_you_mean(name, reading.parameter_ids)
                 cells.problem(column, f"`{name}` is not a parameter{hint}")
+            elif name in parameters and "parameters" in reading.broken:
+                continue
             elif name in parameters and parameters[name].distribution is None:
                 cells.problem(column, f"`{name}` has no distribution, so it is not drawn")
             elif name in parameters and parameters[name].correlation_group not in ("", group):

@@ -29,15 +29,17 @@ _TRIGGER_COLUMNS = ("state", "per", "every", "from", "until", "time_unit")
 
 
 def _strategy(cells: RowReader, strategies: tuple[Strategy, ...]) -> str:
-    names = [ALL, *(strategy.id for strategy in strategies)]
-    return cells.one_of("strategy", names, "a strategy, nor `all`", required=True)
+    names = dict.fromkeys((ALL, *(strategy.id for strategy in strategies)))
+    return cells.one_of(
+        "strategy", names, "a strategy, nor `all`", required=True, of=("strategies",)
+    )
 
 
 def _group(cells: RowReader, strategy: str, curves: tuple[Curve, ...]) -> str:
     """Read a group of the strategy's curves; blank means the whole strategy."""
     groups = dict.fromkeys(c.group for c in curves if strategy in (ALL, c.strategy))
     of = "any strategy" if strategy == ALL else f"`{strategy}`"
-    return cells.one_of("group", groups, f"a group of {of}")
+    return cells.one_of("group", groups, f"a group of {of}", of=("curves", "parameters"))
 
 
 def _window(cells: RowReader) -> tuple[float | None, float | None, str]:
@@ -64,7 +66,7 @@ def read_utilities(
         cells = RowReader(reading, "utilities", row, row["state"].text)
         strategy = _strategy(cells, strategies)
         living = [state.id for state in states if state.endpoint]
-        state = cells.one_of("state", living, "a living state", required=True)
+        state = cells.one_of("state", living, "a living state", required=True, of=("states",))
         value = cells.expression("value", required=True)
         start, until, unit = _window(cells)
         if strategy and state and value is not None:
@@ -121,7 +123,9 @@ def read_costs(
         _check_trigger(cells, trigger)
         state = ""
         if trigger != "start":
-            state = cells.one_of("state", places[trigger], what[trigger])
+            state = cells.one_of(
+                "state", places[trigger], what[trigger], of=("states", "curves", "parameters")
+            )
         per = cells.parsed("per", time_unit) or ""
         every = cells.number("every")
         if every is not None and every <= 0:

@@ -76,17 +76,22 @@ def read_study(path: str | Path) -> Spec:
 
 
 def _mark_broken(reading: Reading) -> None:
-    """Note which tables could not be read whole, and which are missing."""
+    """Note which tables could not be read whole, and which are missing or hold no rows."""
     reading.broken.update(
         (problem.place.sheet or Path(problem.place.file).stem).lower()
         for problem in reading.problems
     )
+    reading.unread.update(reading.broken - set(reading.tables))
     for name, schema in TABLES.items():
-        if schema.required and reading.tables and name not in reading.tables:
-            if name not in reading.broken:
-                message = f"the table `{name}` is missing ({schema.row} per row)"
-                reading.problems.append(Problem(reading.root, message))
-            reading.broken.add(name)
+        table = reading.tables.get(name)
+        if not schema.required or not reading.tables or (table and table.rows):
+            continue
+        if table is not None and name not in reading.broken:
+            reading.problem(table.place, "the table has no rows", name)
+        elif table is None and name not in reading.broken:
+            message = f"the table `{name}` is missing (a row is {schema.row})"
+            reading.problem(reading.root, message, name)
+        reading.unread.add(name)
 
 
 def _build(reading: Reading, name: str) -> Spec:

@@ -249,7 +249,9 @@ def read_settings(reading: Reading) -> Settings:
         found = written.get(key)
         if found is None and entry.default is None:
             if table is not None:
-                message = f"the setting `{key}` is missing: {entry.meaning}"
+                message = f"the setting `{key}` is missing: {entry.meaning.rstrip('.')}"
+                if key == "thresholds" and agency is not None and _foreign(agency.text, written):
+                    message += f" (those of the preset `{agency.text}` are in another currency)"
                 reading.problem(home, message)
             reading.broken.add("settings")
         if found is None:
@@ -328,6 +330,6 @@ def _check_names(reading: Reading, key: str, value: Any, place: Place) -> None:
     elif key == "price_parameter" and value:
         names = (value,)
     for name in names:
-        if name not in reading.parameter_ids:
+        if name not in reading.parameter_ids and "parameters" not in reading.unread:
             hint = did_you_mean(name, reading.parameter_ids)
             reading.problem(place, f"{key}: `{name}` is not a parameter{hint}", "settings")

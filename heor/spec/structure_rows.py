@@ -91,8 +91,6 @@ def read_strategies(reading: Reading) -> tuple[Strategy, ...]:
             note=cells.text("note"),
             place=row.place,
         )
-    if "strategies" in reading.tables and not strategies:
-        reading.problem(reading.tables["strategies"].place, "there is no strategy", "strategies")
     return tuple(strategies.values())
 
 
@@ -164,9 +162,11 @@ def _curve(
     endpoints: Mapping[str, object],
 ) -> Curve | None:
     cells = RowReader(reading, "curves", row, row["id"].text)
-    strategy = cells.one_of("strategy", [s.id for s in strategies], "a strategy", required=True)
+    strategy = cells.one_of(
+        "strategy", [s.id for s in strategies], "a strategy", required=True, of=("strategies",)
+    )
     endpoint = cells.text("endpoint", required=True)
-    if endpoint and endpoint not in endpoints:
+    if endpoint and endpoint not in endpoints and not reading.broken & {"states", "costs"}:
         hint = did_you_mean(endpoint, endpoints)
         cells.problem("endpoint", f"`{endpoint}` bounds no state and no cost names it{hint}")
     group = cells.text("group") or ALL

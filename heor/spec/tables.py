@@ -177,7 +177,7 @@ def _folder(folder: Path, problems: list[Problem]) -> Iterator[Table]:
         if text is None:
             continue
         raw = _csv_rows(text, place, problems)
-        table = _build(schema, place, raw, problems)
+        table = None if raw is None else _build(schema, place, raw, problems)
         if table is not None:
             yield table
 
@@ -195,7 +195,7 @@ def _decode(file: Path, place: Place, problems: list[Problem]) -> str | None:
         return None
 
 
-def _csv_rows(text: str, place: Place, problems: list[Problem]) -> list[_RawRow]:
+def _csv_rows(text: str, place: Place, problems: list[Problem]) -> list[_RawRow] | None:
     lines = list(io.StringIO(text, newline=""))
     position = 0
 
@@ -217,7 +217,7 @@ def _csv_rows(text: str, place: Place, problems: list[Problem]) -> list[_RawRow]
         except csv.Error as error:
             message = f"not a readable CSV row ({error}); check the double quotes"
             problems.append(Problem(Place(place.file, row=start), message))
-            return []
+            return None
         rows.append((start, [cell.strip() for cell in row]))
     return rows
 

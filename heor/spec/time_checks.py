@@ -135,7 +135,7 @@ def check_background(found: Findings) -> None:
             if getattr(settings, name) is None
         ]
         if missing:
-            message = f"{key} = {chosen} needs {' and '.join(missing)}"
+            message = f"{key} = {chosen} needs {', '.join(missing)}"
             if key == "background_mortality":
                 message += "; or set background_mortality to `none`"
             found.problem(setting_place(spec, key), message)

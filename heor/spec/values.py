@@ -19,8 +19,11 @@ _COMMA_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 _POINT_GROUPED = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 _PERCENT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*%")
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DATE = re.compile(
-    r"\d{4}-\d{1,2}-\d{1,2}(?:[T ].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}-[A-Za-z]{3}"
+    rf"\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ].*)?|\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{2,4}}"
+    rf"|\d{{1,2}}-(?:{_MONTHS})(?:-\d{{2,4}})?|(?:{_MONTHS})-\d{{2,4}}",
+    re.IGNORECASE,
 )
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
 _MONEY = re.compile(r"(?:[$€£¥]|[A-Z]{3} ?)[\d., ]+|[\d., ]+(?:[$€£¥]| ?[A-Z]{3})")
