@@ -475,7 +475,7 @@ def threshold_grid(
     thresholds: Sequence[float] = (),
     severity_weight: float = 1.0,
     *,
-    within: float = 0.01,
+    within: float = 0.05,
     furthest: float = 10.0,
 ) -> FloatArray:
     """Axis for acceptability curves that reaches to where the curves stop moving.
@@ -483,7 +483,9 @@ def threshold_grid(
     The end is the smallest round number past every study threshold and past the point from which
     the CEAC of the strategy with the highest mean QALYs stays within ``within`` of its limit, but
     no more than ``furthest`` times the largest of the study's thresholds and the ICERs of the
-    means against the cheapest strategy. 101 to 201 even steps from 0, and the thresholds.
+    means against the cheapest strategy. 101 to 201 even steps from 0, and the thresholds. The
+    last few per cent are left off because draws with hardly any gain move only at ICERs far
+    beyond everything else on the axis.
 
     Parameters
     ----------

@@ -274,7 +274,10 @@ def _base_check(
     elif abs(in_mcse) <= BEYOND_CHANCE:
         words = "within Monte Carlo error"
     else:
-        words = "beyond Monte Carlo error: the model is not linear in its inputs"
+        words = (
+            "beyond Monte Carlo error: the model is not linear in its inputs, or a base value is "
+            "not the mean of its distribution"
+        )
     return BaseCheck(
         strategy=strategy,
         outcome=outcome,

@@ -565,7 +565,7 @@ class BaseCheck:
 
     ``in_mcse`` is the difference in Monte Carlo standard errors (None without an MCSE): a
     difference beyond chance is no error but the mark of a model that is not linear in its
-    inputs; ``words`` says which.
+    inputs, or of base values that are medians or modes; ``words`` says it.
     """
 
     strategy: str

@@ -29,12 +29,14 @@ def table_of(points):
     return cea.incremental_table(ids, [c for c, _ in points], [q for _, q in points])
 
 
+@settings(deadline=None)
 @given(st.one_of(totals, small_totals))
 def test_frontier_icers_rise(points):
     icers = [row.icer for row in table_of(points) if row.icer is not None]
     assert all(a <= b * (1 + 1e-9) for a, b in pairwise(icers))
 
 
+@settings(deadline=None)
 @given(st.one_of(totals, small_totals), st.floats(0, 1e6))
 def test_a_frontier_strategy_is_best_at_every_threshold(points, k):
     rows = table_of(points)
@@ -43,6 +45,7 @@ def test_a_frontier_strategy_is_best_at_every_threshold(points, k):
     assert best == pytest.approx(max(nmb.values()), rel=1e-9, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(st.one_of(totals, small_totals))
 def test_each_frontier_strategy_is_best_at_its_own_icer(points):
     rows = table_of(points)
@@ -52,6 +55,7 @@ def test_each_frontier_strategy_is_best_at_its_own_icer(points):
             assert row.icer * row.qaly - row.cost == pytest.approx(max(nmb), rel=1e-9, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(st.one_of(totals, small_totals))
 def test_off_the_frontier_is_never_the_only_best(points):
     rows = {row.id: row for row in table_of(points)}
@@ -69,6 +73,7 @@ def test_off_the_frontier_is_never_the_only_best(points):
             assert low.cost + share * (high.cost - low.cost) < row.cost
 
 
+@settings(deadline=None)
 @given(st.one_of(totals, small_totals), st.randoms(use_true_random=False))
 def test_the_table_does_not_depend_on_the_order_of_rows(points, random):
     named = [(f"s{i}", c, q) for i, (c, q) in enumerate(points)]

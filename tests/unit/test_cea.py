@@ -204,8 +204,10 @@ class TestThresholdGrid:
         grid = cea.threshold_grid(costs, qalys, (50_000, 100_000, 150_000))
         curve = cea.ceac(costs, qalys, grid)[:, 1]
         assert grid[-1] > 1_000_000
-        assert curve[-1] >= 0.99
-        assert curve[np.searchsorted(grid, grid[-1] / 2)] < 0.99
+        assert curve[-1] >= 0.95
+        assert curve[np.searchsorted(grid, grid[-1] / 2)] < 0.95
+        nearer = cea.threshold_grid(costs, qalys, (50_000,), within=0.001)
+        assert cea.ceac(costs, qalys, [nearer[-1]])[0, 1] >= 0.999
         assert {0.0, 50_000, 100_000, 150_000} <= set(grid)
         assert 101 <= len(grid) <= 204
         assert (np.diff(grid) > 0).all()
@@ -214,16 +216,17 @@ class TestThresholdGrid:
         costs, qalys = self.psa(50_000, share_better=0.8)
         grid = cea.threshold_grid(costs, qalys)
         gain = (qalys[:, 1] > 0).mean()
-        assert cea.ceac(costs, qalys, [grid[-1]])[0, 1] == pytest.approx(gain, abs=0.01)
+        assert cea.ceac(costs, qalys, [grid[-1]])[0, 1] == pytest.approx(gain, abs=0.05)
 
     def test_is_bounded_when_gains_are_near_zero(self):
         gain = np.random.default_rng(5).normal(0, 1, 4000)
         gain += -0.01 - gain.mean()
         costs = np.column_stack([np.zeros(4000), np.full(4000, 1e6)])
         qalys = np.column_stack([np.zeros(4000), gain])
-        # Settled near 4e7 = 1e6·φ(0)/0.01; the means give no ICER, so ten times the threshold is the end.
+        # Settled near 8e6 = 1e6·φ(0)/0.05; the means give no ICER, so the end is ten times the
+        # threshold.
         assert cea.threshold_grid(costs, qalys, (100_000,))[-1] == 1_000_000
-        assert cea.threshold_grid(costs, qalys, (100_000,), furthest=1e9)[-1] > 3e7
+        assert cea.threshold_grid(costs, qalys, (100_000,), furthest=1e9)[-1] > 7e6
 
     def test_covers_the_study_thresholds(self):
         costs, qalys = self.psa(10)

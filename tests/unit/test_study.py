@@ -7,7 +7,7 @@ from study_folder import write_study
 
 import heor.study
 from heor.errors import HeorError, Place, Problem
-from heor.spec.reader import read_study
+from heor.spec.reader import read_study, shipped_studies
 from heor.study import Plan, banner, run_study
 
 
@@ -155,3 +155,12 @@ def test_banner_lists_a_dozen_ids_at_most(spec):
     line = banner(replace(spec, parameters=many))[-1]
     assert line.startswith("15 of 15 parameters: assumption (p0, p1, ")
     assert line.endswith("p11 and 3 more)")
+
+
+def test_acceptability_of_the_shipped_study_is_shown_to_where_it_settles():
+    spec = read_study(shipped_studies() / "lifileucel_nsclc")
+    plan = Plan(draws=300, skip=("dsa", "scenarios", "accrual"))
+    curve = run_study(spec, plan).psa_summary.curve
+    assert curve.thresholds[-1] > 1_000_000
+    assert curve.ceac[-1, curve.strategies.index("lifileucel")] > 0.9
+    assert set(spec.settings.thresholds) <= set(curve.thresholds)
