@@ -130,7 +130,7 @@ def load(inputs: Path | None, scenario: str | None = None, changes: Sequence[str
     if scenario is not None:
         spec = apply_changes(spec, _scenario_changes(spec, scenario))
     if changes:
-        spec = apply_changes(spec, _set_changes(changes))
+        spec = _set(spec, changes)
     return spec
 
 
@@ -144,7 +144,8 @@ def _scenario_changes(spec: Spec, name: str) -> Sequence[Change]:
     raise InputErrors([Problem(Place("--scenario"), f"no scenario is named '{name}'; {hint}")])
 
 
-def _set_changes(texts: Sequence[str]) -> list[Change]:
+def _set(spec: Spec, texts: Sequence[str]) -> Spec:
+    """Apply ``ID=VALUE`` texts; every problem of any of them is reported together."""
     changes, problems = [], []
     for text in texts:
         target, equals, value = text.partition("=")
@@ -153,9 +154,13 @@ def _set_changes(texts: Sequence[str]) -> list[Change]:
             problems.append(Problem(place, "write ID=VALUE, such as --set start_age=60"))
         else:
             changes.append(Change(target=target.strip(), value=value.strip(), place=place))
+    try:
+        changed = apply_changes(spec, changes)
+    except InputErrors as error:
+        raise InputErrors([*problems, *error.problems]) from error
     if problems:
         raise InputErrors(problems)
-    return changes
+    return changed
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:

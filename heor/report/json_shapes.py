@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from heor.analyses.results import (
+    ON_FRONTIER,
     Acceptability,
     AccrualRow,
     BaseCase,
@@ -105,7 +106,7 @@ def _base(base: BaseCase) -> Json:
         "reference": base.reference,
         "strategies": [_totals(row) for row in base.strategies],
         "incremental": [_pairwise(row) for row in base.pairwise],
-        "frontier": [row.id for row in base.incremental if row.status == "on the frontier"],
+        "frontier": [row.id for row in base.incremental if row.status == ON_FRONTIER],
         "icers": [_icer(row) for row in base.incremental],
     }
 

@@ -11,6 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from heor.analyses.results import (
+    EXTENDEDLY_DOMINATED,
+    ON_FRONTIER,
+    STRICTLY_DOMINATED,
     Acceptability,
     BaseCase,
     CeaResult,
@@ -29,6 +32,9 @@ from heor.report.numbers import NONE, money, percent, plain, years
 
 #: A line of hyphens under the headings and nothing else, for pipes and files.
 PLAIN_BOX = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
+#: What stands in place of an ICER off the frontier.
+SHORT = {STRICTLY_DOMINATED: "dominated", EXTENDEDLY_DOMINATED: "ext. dominated"}
 
 #: Bars of a tornado that are printed; files hold all of them.
 MOST_BARS = 15
@@ -297,18 +303,17 @@ def _frontier(
 def _frontier_table(rows: Sequence[IncrementalRow], names: dict[str, str], currency: str) -> Table:
     table = _table(
         "Fully incremental analysis",
-        ("Strategy", "Cost", "QALYs", "Extra cost", "Extra QALYs", "ICER", "Status"),
+        ("Strategy", "Cost", "QALYs", "Extra cost", "Extra QALYs", "ICER"),
     )
-    table.columns[-1].justify = "left"
     for row in rows:
+        ratio = money(row.icer, currency) if row.status == ON_FRONTIER else SHORT[row.status]
         table.add_row(
             names[row.id],
             money(row.cost, currency),
             years(row.qaly),
             money(row.delta_cost, currency),
             years(row.delta_qaly),
-            money(row.icer, currency),
-            row.status,
+            ratio,
         )
     return table
 
