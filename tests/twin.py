@@ -444,7 +444,7 @@ class Model:
         return out
 
     def group_weight(self, group: str, trace: Trace) -> float:
-        return 1.0 if group == ALL else trace.weights[group]
+        return 1.0 if group in ("", ALL) else trace.weights[group]
 
     def event_loss(self, event: AdverseEvent, trace: Trace) -> float:
         """QALYs lost to one adverse event, at t = 0."""
@@ -501,7 +501,7 @@ class Model:
     def cost_curves(self, cost: Cost, trace: Trace) -> dict[str, Row]:
         """The curves an item runs along, by the state in which its cost is shown."""
         spec = self.spec
-        if cost.group == ALL:
+        if cost.group in ("", ALL):
             occupancy, curves = trace.occupancy, trace.endpoints
         else:
             weight = trace.weights[cost.group]

@@ -7,13 +7,17 @@ from small_studies import RandomStudy
 from twin import Model, twin
 
 from heor.engine.evaluate import evaluate
+from heor.errors import Place
+from heor.spec.draws import base, sample
 from heor.spec.parameters import Draws
+from heor.spec.reader import apply_changes, read_study, shipped_studies
 from heor.spec.records import (
     BACKGROUND_METHODS,
     CYCLE_CORRECTIONS,
     DISCOUNTING,
     FAMILIES,
     UTILITY_CAPS,
+    Change,
     Spec,
 )
 
@@ -81,3 +85,34 @@ def test_generator_reaches_every_feature() -> None:
         for spec in specs
     ]
     assert sum(share > 0.01 for share in shares) >= 20
+
+
+@pytest.mark.slow
+def test_shipped_study() -> None:
+    """The base case and three draws of the study that comes with the package."""
+    spec = read_study(shipped_studies() / "lifileucel_nsclc")
+    compare(spec, base(spec), (2.0, 5.0))
+    compare(spec, sample(spec, 3, seed=11), (2.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"background_mortality": "add", "discounting": "annual", "cycle_correction": "start"},
+        {
+            "discounting": "continuous",
+            "cycle_correction": "end",
+            "crossing": "keep_higher",
+            "age_adjusted_utilities": "yes",
+        },
+    ],
+    ids=["add, annual, start", "continuous, end, keep_higher, age-adjusted"],
+)
+@pytest.mark.slow
+def test_shipped_study_under_other_settings(changes: dict[str, str]) -> None:
+    spec = read_study(shipped_studies() / "lifileucel_nsclc")
+    rows = [Change(target=key, value=value, place=Place("test")) for key, value in changes.items()]
+    other = apply_changes(spec, rows)
+    for key, value in changes.items():
+        assert getattr(other.settings, key) == (True if value == "yes" else value)
+    compare(other, base(other))
