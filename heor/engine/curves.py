@@ -26,18 +26,23 @@ class Workspace:
 
     def __init__(self) -> None:
         self._free: dict[tuple[int, int], list[FloatArray]] = {}
-        self._lent: list[FloatArray] = []
+        self._lent: dict[int, FloatArray] = {}
 
     def take(self, rows: int, columns: int) -> FloatArray:
         """Lend an uninitialised array until `reset`."""
         free = self._free.setdefault((rows, columns), [])
         array = free.pop() if free else np.empty((rows, columns))
-        self._lent.append(array)
+        self._lent[id(array)] = array
         return array
+
+    def give(self, array: FloatArray) -> None:
+        """Take one array back that nobody reads any more."""
+        del self._lent[id(array)]
+        self._free[array.shape[0], array.shape[1]].append(array)
 
     def reset(self) -> None:
         """Take everything back."""
-        for array in self._lent:
+        for array in self._lent.values():
             self._free[array.shape[0], array.shape[1]].append(array)
         self._lent.clear()
 
@@ -115,6 +120,10 @@ class CurveBlock:
         return self.workspace.take(
             self.rows, self.timeline.cycles + 1 if columns is None else columns
         )
+
+    def release(self, array: FloatArray) -> None:
+        """Give back a lent array that nobody reads any more, so that it is used again warm."""
+        self.workspace.give(array)
 
     def uncured(self, curve: Curve) -> FloatArray:
         """Steps 1 to 3: family, delay and acceleration, hazard ratio; ``(draw, cycle + 1)``."""
@@ -194,6 +203,7 @@ class CurveBlock:
             for row in range(self.rows):
                 progressed[row, 1:] = np.convolve(leaving[row], stay[row])[: self.timeline.cycles]
         progressed += pfs
+        self.release(leaving)
         return progressed
 
     def _timed(self, curve: Curve) -> FloatArray:
@@ -265,11 +275,17 @@ class CurveBlock:
         assert curve.hazard_ratio is not None
         ratio = self.values(curve.hazard_ratio)
         if curve.hr_from is None and curve.hr_until is None:
+            same = ratio[:, 0] == 1
+            if same.all():
+                return base
             out = np.log(base, out=self.array())
             out *= ratio
             if not ratio.all():
                 out[ratio[:, 0] == 0] = 0.0
-            return np.exp(out, out=out)
+            np.exp(out, out=out)
+            if same.any():
+                out[same] = base[same]
+            return out
         mean_ratio = self._mean_hazard_ratio(curve, ratio)
         steps = self.array(self.timeline.cycles)
         np.divide(base[:, 1:], base[:, :-1], out=steps)
@@ -282,6 +298,7 @@ class CurveBlock:
         out[:, 0] = base[:, 0]
         np.multiply.accumulate(steps, axis=1, out=out[:, 1:])
         out[:, 1:] *= base[:, :1]
+        self.release(steps)
         return out
 
     def _mean_hazard_ratio(self, curve: Curve, ratio: FloatArray) -> FloatArray:

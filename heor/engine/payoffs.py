@@ -256,7 +256,7 @@ class Payoffs:
             out[:, column[f"qaly_to:{year:g}"]] = total
 
     def _group_weight(self, trace: StrategyTrace, group: str) -> FloatArray | float:
-        if group == ALL:
+        if group in ("", ALL):
             return 1.0
         if group not in trace.weights:
             raise ModelError(f"strategy {trace.strategy}: no group {group} among its curves")
@@ -302,10 +302,11 @@ class Payoffs:
                 step = step - quality.utility(outer.id)
             curve = trace.endpoints[state.endpoint]
             spent = life if outer is None else self._pair_sum(curve, curves.array(cycles))
-            excess = quality.excess(state.id)
-            if excess is not None:
-                in_state = spent if inner is None else spent - inner
-                total += np.einsum("dk,dk,dk,k->d", share, in_state, excess, weights)
+            found = quality.excess(state.id)
+            if found is not None:
+                rows, excess = found
+                in_state = spent[rows] if inner is None else spent[rows] - inner[rows]
+                total[rows] += np.einsum("dk,dk,dk,k->d", share[rows], in_state, excess, weights)
             inner = spent
             if step.shape[1] == 1:
                 total -= step[:, 0] * np.einsum("dk,dk,k->d", share, spent, weights)
@@ -343,7 +344,7 @@ class Payoffs:
                     self._vector(self.timeline.departures(None)),
                 ),
             )
-        return _CostPlan(cost.category, cost.amount, scale, cost.group, parts)
+        return _CostPlan(cost.category, cost.amount, scale, cost.group or ALL, parts)
 
     def _scheduled(self, cost: Cost, rate: DiscountRate | None) -> FloatArray:
         assert cost.every is not None

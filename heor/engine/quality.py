@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heor.engine.curves import CurveBlock
 from heor.engine.mortality import norms
@@ -66,8 +67,8 @@ class Quality:
         self._plans = plans
         self._trace = trace
         self._curves = curves
-        self._norms: FloatArray | None = None
-        self._excess: dict[str, FloatArray | None] = {}
+        self._adjusted: tuple[FloatArray, FloatArray] | None = None
+        self._excess: dict[str, tuple[NDArray[np.intp], FloatArray] | None] = {}
 
     @property
     def by_cycle(self) -> bool:
@@ -83,59 +84,76 @@ class Quality:
         for plan in self._plans[state]:
             value = self._curves.values(plan.value)
             if self.by_cycle:
-                value = value * (self._norm() / self._norm_at_start())
+                norm, relative = self._adjustment()
+                value = value * relative
                 if self._spec.settings.utility_cap != "none":
-                    value = np.minimum(value, self._norm())
+                    value = np.minimum(value, norm)
             part = value if plan.share is None else value * plan.share
             total = part if total is None else total + part
         return np.zeros((self._curves.rows, 1)) if total is None else total
 
-    def excess(self, state: str) -> FloatArray | None:
-        """What the cap takes off the utility in each cycle, ``(draw, cycle)``; None: nothing.
+    def excess(self, state: str) -> tuple[NDArray[np.intp], FloatArray] | None:
+        """What the cap takes off the utility in each cycle, in the draws where it may bind.
 
         Kept apart from `utility`, so that a draw the cap does not bind has the same bits whether
         or not it binds in the draws beside it.
+
+        Returns
+        -------
+        (rows, excess) or None
+            Row numbers ``(row,)`` and the excess ``(row, cycle)``; None where the cap binds none.
         """
         if self._spec.settings.utility_cap == "none" or self.by_cycle:
             return None
         if state not in self._excess:
-            total: FloatArray | None = None
-            for plan in self._plans[state]:
-                value = self._curves.values(plan.value)
-                if value.max() > self._lowest_norm():
-                    part = np.maximum(value - self._norm(), 0.0)
-                    part = part if plan.share is None else part * plan.share
-                    total = part if total is None else total + part
-            self._excess[state] = total
+            values = [self._curves.values(plan.value) for plan in self._plans[state]]
+            highest = np.max(values, axis=0)[:, 0] if values else np.zeros(self._curves.rows)
+            rows = np.flatnonzero(highest > self._lowest_norm())
+            self._excess[state] = (rows, self._over_norm(state, rows)) if rows.size else None
         return self._excess[state]
+
+    def _over_norm(self, state: str, rows: NDArray[np.intp]) -> FloatArray:
+        norm = self._norm(rows)
+        total = np.zeros(norm.shape)
+        for plan in self._plans[state]:
+            part = np.maximum(self._curves.values(plan.value)[rows] - norm, 0.0)
+            total += part if plan.share is None else part * plan.share
+        return total
 
     def qalys(self, state: str, time: PersonTime, share: FloatArray | None = None) -> FloatArray:
         """Σ_k u_k × (discounted) person-time of cycle k in the state, ``(draw,)``."""
-        spent = self._spent(state, time)
+        spent = self._spent(state, time, slice(None))
         if share is not None:
             spent *= share
         total: FloatArray = (spent * self.utility(state)).sum(axis=1)
-        excess = self.excess(state)
-        return total if excess is None else total - (spent * excess).sum(axis=1)
+        return total - self.capped_loss(state, time, share)
 
-    def capped_loss(self, state: str, time: PersonTime) -> FloatArray | float:
+    def capped_loss(
+        self, state: str, time: PersonTime, share: FloatArray | None = None
+    ) -> FloatArray | float:
         """QALYs that the population norm takes away; exactly 0 in draws it does not bind."""
-        excess = self.excess(state)
-        if excess is None:
+        found = self.excess(state)
+        if found is None:
             return 0.0
-        total: FloatArray = (self._spent(state, time) * excess).sum(axis=1)
+        rows, excess = found
+        lost = self._spent(state, time, rows) * excess
+        if share is not None:
+            lost *= share
+        total = np.zeros(self._curves.rows)
+        total[rows] = lost.sum(axis=1)
         return total
 
-    def _spent(self, state: str, time: PersonTime) -> FloatArray:
+    def _spent(self, state: str, time: PersonTime, rows: NDArray[np.intp] | slice) -> FloatArray:
+        """(Discounted) person-time in the state by cycle, ``(row, cycle)``."""
         trace, spec = self._trace, self._spec
         endpoint = next(s.endpoint for s in spec.living_states if s.id == state)
         present = [e for e in spec.nested_endpoints if e in trace.endpoints]
         if endpoint not in present:
-            return np.zeros((self._curves.rows, len(time.left)))
-        curve = trace.endpoints[endpoint]
+            return np.zeros((len(trace.endpoints["os"][rows]), len(time.left)))
+        curve = trace.endpoints[endpoint][rows]
         position = present.index(endpoint)
         if position:
-            curve = curve - trace.endpoints[present[position - 1]]
+            curve = curve - trace.endpoints[present[position - 1]][rows]
         return curve[:, :-1] * time.left + curve[:, 1:] * time.right
 
     def _age(self) -> tuple[FloatArray, FloatArray]:
@@ -148,18 +166,21 @@ class Quality:
             self._curves.values(settings.male_share)[:, 0],
         )
 
-    def _norm(self) -> FloatArray:
-        """Population norm at the middle of each cycle, ``(draw, cycle)``."""
-        if self._norms is None:
-            age, male = self._age()
-            assert self._spec.life_table is not None
-            self._norms = norms(self._spec.life_table, age, male, self._timeline.mid_years)
-        return self._norms
-
-    def _norm_at_start(self) -> FloatArray:
+    def _norm(self, rows: NDArray[np.intp] | slice) -> FloatArray:
+        """Population norm at the middle of each cycle, ``(row, cycle)``."""
         age, male = self._age()
         assert self._spec.life_table is not None
-        return norms(self._spec.life_table, age, male, np.zeros(1))
+        return norms(self._spec.life_table, age[rows], male[rows], self._timeline.mid_years)
+
+    def _adjustment(self) -> tuple[FloatArray, FloatArray]:
+        """Norm by cycle, and relative to the norm at the exact start age; ``(draw, cycle)``."""
+        if self._adjusted is None:
+            age, male = self._age()
+            assert self._spec.life_table is not None
+            norm = self._norm(slice(None))
+            start = norms(self._spec.life_table, age, male, np.zeros(1))
+            self._adjusted = norm, norm / start
+        return self._adjusted
 
     def _lowest_norm(self) -> float:
         """A floor under every norm the block can meet, so that most blocks need no norms."""

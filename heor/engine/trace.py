@@ -228,6 +228,7 @@ class Tracer:
             if group in groups:
                 np.multiply(curves_by_slot[endpoint, group], weights[group][:, None], out=part)
                 total += part
+        curves.release(part)
         return total
 
     def _pairs(
@@ -270,6 +271,7 @@ class Tracer:
                     continue
                 excess = np.subtract(low, high, out=curves.array())
                 if not excess.max() > 0:
+                    curves.release(excess)
                     continue
                 crossing.add((inner, group))
                 np.maximum(excess, 0.0, out=excess)
@@ -283,6 +285,7 @@ class Tracer:
                 trace.crossing_years += weight * np.einsum("dk,k->d", excess, self._undiscounted)
                 above = excess > 0
                 moved_at = above if moved_at is None else moved_at | above
+                curves.release(excess)
         if moved_at is not None:
             trace.crossing_cycles += moved_at.sum(axis=1)
         return crossing
@@ -342,6 +345,7 @@ class Tracer:
         out = curves.array()
         out[:, 0] = 1.0
         np.multiply.accumulate(steps, axis=1, out=out[:, 1:])
+        curves.release(steps)
         return out
 
     def _cap(
@@ -398,6 +402,7 @@ class Tracer:
         moved = np.minimum(inner, outer, out=curves.array())
         moved -= capped
         trace.floor_capped_years += weight * np.einsum("dk,k->d", moved, self._undiscounted)
+        curves.release(moved)
 
     def _guard(
         self, strategy: str, trace: StrategyTrace, curves: CurveBlock, first_draw: int
@@ -412,6 +417,7 @@ class Tracer:
         rising = np.subtract(alive[:, 1:], alive[:, :-1], out=scratch)
         if not rising.max() <= TOLERANCE:
             self._refuse(strategy, self.spec.dead_state.id, rising, "dead falls by", first_draw, 1)
+        curves.release(scratch)
         inner = None
         for state in self.spec.living_states:
             outer = trace.endpoints.get(state.endpoint)
@@ -420,8 +426,9 @@ class Tracer:
             if inner is None:
                 missing = -outer if not outer.min() >= -TOLERANCE else None
             else:
-                missing = np.subtract(inner, outer, out=curves.array())
-                missing = None if missing.max() <= TOLERANCE else missing
+                below = np.subtract(inner, outer, out=curves.array())
+                missing = None if below.max() <= TOLERANCE else below
+                curves.release(below)
             if missing is not None:
                 self._refuse(strategy, state.id, missing, "occupancy is below 0 by", first_draw)
             inner = outer
