@@ -56,7 +56,6 @@ class Series:
     marker: str | None = None
     marker_size: int = 6
     hollow: bool = False
-    transparency: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +135,18 @@ def money_scale(largest: float, currency: str) -> tuple[str, str]:
     return "#,##0", currency
 
 
+def lighter(colour: str, share: float = 0.55) -> str:
+    """Mix a colour with white, for clouds of points under other marks.
+
+    Examples
+    --------
+    >>> lighter("#0072B2", 0.5)
+    '#80B8D8'
+    """
+    parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{int(part + (255 - part) * share + 0.5):02X}" for part in parts)
+
+
 def colour_of(index: int, colours: Sequence[str] = STRATEGY_COLOURS) -> str:
     """Colour of the n-th strategy or state."""
     return colours[index % len(colours)]
@@ -174,7 +185,7 @@ def area_chart(
 def bar_chart(
     book: Book, title: str, series: Sequence[Series], x: Axis, y: Axis, *, overlap: bool
 ) -> Any:
-    """Horizontal bars, the first row on top; ``x`` is the axis of names, ``y`` that of values."""
+    """Horizontal bars, the first row on top; ``x`` is the axis of values, ``y`` that of names."""
     chart = book.add_chart({"type": "bar"})
     for one in series:
         chart.add_series(
@@ -189,10 +200,16 @@ def bar_chart(
             }
         )
     _dress(chart, title, x, y)
-    chart.set_x_axis(
-        x.options() | {"reverse": True, "major_gridlines": {"visible": False}, "interval_unit": 1}
+    # Reversing the names puts the first on top; crossing at the last keeps the values below.
+    chart.set_y_axis(
+        y.options()
+        | {
+            "reverse": True,
+            "crossing": "max",
+            "major_gridlines": {"visible": False},
+            "interval_unit": 1,
+        }
     )
-    chart.set_y_axis(y.options() | {"label_position": "high", "crossing": 0})
     return chart
 
 
@@ -206,8 +223,6 @@ def _options(one: Series) -> dict[str, Any]:
         border: dict[str, Any] = {"none": True} if not one.hollow else {"color": one.colour}
         if one.hollow:
             fill = {"none": True}
-        elif one.transparency:
-            fill["transparency"] = one.transparency
         marker = {"type": one.marker, "size": one.marker_size, "fill": fill, "border": border}
     return {
         "name": one.name,

@@ -73,6 +73,7 @@ class Style:
     align: str = ""
     size: int = 0
     quote: bool = False
+    indent: int = 0
 
     def properties(self) -> dict[str, Any]:
         """Give XlsxWriter's format properties."""
@@ -98,6 +99,8 @@ class Style:
             found["text_wrap"] = True
         if self.align:
             found["align"] = self.align
+        if self.indent:
+            found |= {"align": "left", "indent": self.indent}
         if self.quote:
             found["quote_prefix"] = True
         return found
@@ -111,6 +114,10 @@ HEADER = Style("header")
 TITLE = Style("title", size=15)
 HEADING = Style("title", size=12)
 WARNING = Style("warning", wrap=True)
+#: Text that follows a column of numbers, and the heading of its column.
+AFTER = Style(indent=1)
+AFTER_WRAP = Style(wrap=True, indent=1)
+AFTER_HEADER = Style("header", indent=1)
 
 
 def column_letter(column: int) -> str:
@@ -385,18 +392,21 @@ class Sheet:
         *,
         repeat: tuple[int, int] | None = None,
         area: tuple[int, int, int, int] | None = None,
-        one_page: bool = False,
-        portrait: bool = False,
+        pages: int = 0,
+        grid: bool = False,
     ) -> None:
-        """Landscape A4, as wide as the page, titles repeated, page numbers at the foot."""
+        """Landscape A4, as wide as the page, titles repeated, page numbers at the foot.
+
+        ``pages`` limits the pages below each other (0: as many as it takes); ``grid`` keeps the
+        gridlines on the screen.
+        """
         sheet = self._sheet
         sheet.set_paper(9)
-        if not portrait:
-            sheet.set_landscape()
-        sheet.fit_to_pages(1, 1 if one_page else 0)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, pages)
         sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
         sheet.set_footer("&L&8&F&C&8&A&R&8Page &P of &N")
-        sheet.hide_gridlines(2)
+        sheet.hide_gridlines(1 if grid else 2)
         if repeat is not None:
             sheet.repeat_rows(*repeat)
         if area is not None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from heor.analyses.results import PsaIncrement
+from heor.analyses.results import Acceptability, PsaIncrement
 from heor.report.charts import (
     REFERENCE_COLOUR,
     Axis,
     Cells,
     Series,
+    lighter,
     money_scale,
     nice_limits,
-    nice_step,
     xy_chart,
 )
 from heor.report.sheets.layout import Context, head, heading, table_head
@@ -40,7 +40,7 @@ def write_plane(ctx: Context, sheet: Sheet) -> None:
         row = _write_comparison(ctx, sheet, row, one) + 2
     sheet.widths((46, 16, 16, 16))
     sheet.freeze(4, 0)
-    sheet.print_setup(area=(0, 0, row, 14), one_page=True)
+    sheet.print_setup(area=(0, 0, row, 17), pages=1)
 
 
 def _write_comparison(ctx: Context, sheet: Sheet, row: int, one: PsaIncrement) -> int:
@@ -120,11 +120,10 @@ def _place_plane(
             name=f"Draws (first {count:,})",
             x=Cells(results, columns["delta qaly", one.id], RESULTS_ROW, last),
             y=Cells(results, columns["delta cost", one.id], RESULTS_ROW, last),
-            colour=ctx.colour(one.id),
+            colour=lighter(ctx.colour(one.id)),
             line=False,
             marker="circle",
             marker_size=3,
-            transparency=65,
         )
     ]
     dashes = ("round_dot", "dash", "solid", "long_dash")
@@ -197,13 +196,13 @@ def write_ceac(ctx: Context, sheet: Sheet) -> None:
     for offset, best in enumerate(curve.best.tolist()):
         sheet.text(first + offset, table.shape[1], labels[best], Style(align="right"))
     last = first + len(curve.thresholds) - 1
-    x = _threshold_axis(ctx, float(curve.thresholds[-1]))
-    thresholds = Cells(sheet, 0, first, last)
+    x, shown = _threshold_axis(ctx, curve)
+    thresholds = Cells(sheet, 0, first, first + shown)
     series = [
         Series(
             name=label,
             x=thresholds,
-            y=Cells(sheet, place, first, last),
+            y=Cells(sheet, place, first, first + shown),
             colour=ctx.colour(strategy),
             width=2.25,
         )
@@ -214,7 +213,7 @@ def write_ceac(ctx: Context, sheet: Sheet) -> None:
     frontier = Series(
         name="CEAF",
         x=thresholds,
-        y=Cells(sheet, len(labels) + 1, first, last),
+        y=Cells(sheet, len(labels) + 1, first, first + shown),
         colour="#000000",
         width=1.5,
         dash="dash",
@@ -232,23 +231,34 @@ def write_ceac(ctx: Context, sheet: Sheet) -> None:
     sheet.place(first - 1, len(labels) + 4, chart, width=760, height=460, alt=alt)
     sheet.widths((18, *([14] * (len(labels) + 1)), 20))
     sheet.freeze(first, 1)
-    sheet.print_setup(area=(0, 0, min(last, first + PRINTED), len(labels) + 16), one_page=True)
+    sheet.print_setup(area=(0, 0, min(last, first + PRINTED), len(labels) + 16), pages=1)
 
 
 #: Rows of a long table that a print-out shows.
 PRINTED = 45
 
+#: Distance from their last values within which acceptability curves count as settled.
+SETTLED = 0.1
 
-def _threshold_axis(ctx: Context, top: float) -> Axis:
+
+def _threshold_axis(ctx: Context, curve: Acceptability) -> tuple[Axis, int]:
+    """Axis up to where the curves hardly move, and the last point within it.
+
+    It always holds the study's thresholds; the tables go on to the end of the curves.
+    """
+    far = np.abs(curve.ceac - curve.ceac[-1]).max(axis=1) > SETTLED
+    moving = float(curve.thresholds[far].max(initial=0.0))
+    wanted = max(moving, 1.5 * max(summary(ctx).thresholds))
+    _, top, step = nice_limits(0.0, min(wanted, float(curve.thresholds[-1])), 8)
     form, words = money_scale(top, ctx.currency)
-    step = nice_step(top, 8)
-    return Axis(
+    axis = Axis(
         title=f"Willingness to pay, {words} per QALY",
         low=0,
         high=top,
         step=step,
         number_format=form,
     )
+    return axis, int(np.searchsorted(curve.thresholds, top * (1 + 1e-9))) - 1
 
 
 def write_evpi(ctx: Context, sheet: Sheet) -> None:
@@ -274,8 +284,9 @@ def write_evpi(ctx: Context, sheet: Sheet) -> None:
     rows = range(first + 1, last + 2)
     formulas = (f"=MIN({left}{r}:{right}{r})" for r in rows)
     sheet.formula_column(first, 1, formulas, curve.evpi, _LIVE_MONEY)
-    thresholds = Cells(sheet, 0, first, last)
-    low, high, step = nice_limits(0.0, float(curve.evpi.max()))
+    x, shown = _threshold_axis(ctx, curve)
+    thresholds = Cells(sheet, 0, first, first + shown)
+    low, high, step = nice_limits(0.0, float(curve.evpi[: shown + 1].max()))
     form, words = money_scale(high, ctx.currency)
     chart = xy_chart(
         ctx.book,
@@ -284,12 +295,12 @@ def write_evpi(ctx: Context, sheet: Sheet) -> None:
             Series(
                 name="EVPI",
                 x=thresholds,
-                y=Cells(sheet, 1, first, last),
+                y=Cells(sheet, 1, first, first + shown),
                 colour=REFERENCE_COLOUR,
                 width=2.25,
             )
         ],
-        _threshold_axis(ctx, float(curve.thresholds[-1])),
+        x,
         Axis(title=f"EVPI per patient, {words}", low=low, high=high, step=step, number_format=form),
     )
     chart.set_legend({"none": True})
@@ -297,4 +308,4 @@ def write_evpi(ctx: Context, sheet: Sheet) -> None:
     sheet.place(first - 1, losses + 3, chart, width=760, height=460, alt=alt)
     sheet.widths((18, 14, *([18] * losses)))
     sheet.freeze(first, 1)
-    sheet.print_setup(area=(0, 0, min(last, first + PRINTED), losses + 15), one_page=True)
+    sheet.print_setup(area=(0, 0, min(last, first + PRINTED), losses + 15), pages=1)

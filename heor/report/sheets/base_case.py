@@ -5,7 +5,7 @@ from __future__ import annotations
 from heor.analyses import cea
 from heor.analyses.results import PairwiseRow
 from heor.report.sheets.layout import Context, head, heading, table_head
-from heor.report.xlsx import LABEL, NOTE, Sheet, Style, cell_name
+from heor.report.xlsx import AFTER, LABEL, Sheet, Style, cell_name
 
 #: Words that stand where a ratio has no meaning (methods 6.2).
 ON_AXIS, SAVES, DASH = "no ratio: see status", "saves: see status", "–"
@@ -43,9 +43,9 @@ def write_results(ctx: Context, sheet: Sheet) -> None:
     row = _write_net_benefit(ctx, sheet, row + 1)
     if ctx.results.accrual:
         _write_accrual(ctx, sheet, row + 1)
-    sheet.widths((36, *([16] * 10), 44))
+    sheet.widths((34, *([17] * 10), 36))
     sheet.freeze(4, 1)
-    sheet.print_setup(one_page=True)
+    sheet.print_setup(pages=1)
 
 
 def _write_totals(ctx: Context, sheet: Sheet, row: int) -> int:
@@ -112,6 +112,7 @@ def _write_incremental(ctx: Context, sheet: Sheet, row: int) -> int:
             f"ICER, {money} per QALY",
             "Status",
         ),
+        texts=("Status",),
     )
     for one in ctx.results.base.incremental:
         cost, qaly = ctx.cells[f"total cost {one.id}"], ctx.cells[f"total qaly {one.id}"]
@@ -128,7 +129,7 @@ def _write_incremental(ctx: Context, sheet: Sheet, row: int) -> int:
             sheet.formula(row, 4, f"={cost}-{before_cost}", one.delta_cost, _MONEY)
             sheet.formula(row, 5, f"={qaly}-{before_qaly}", one.delta_qaly, _QALY)
             _write_ratio(ctx, sheet, row, 6, (row, 4), (row, 5), one.delta_cost, one.delta_qaly)
-        sheet.text(row, 7, _incremental_words(ctx, one.status, one.dominated_by, one.note))
+        sheet.text(row, 7, _incremental_words(ctx, one.status, one.dominated_by, one.note), AFTER)
         row += 1
     return row
 
@@ -182,6 +183,7 @@ def _write_pairwise(ctx: Context, sheet: Sheet, row: int) -> int:
             "Status",
         ),
         44,
+        texts=("Status",),
     )
     for one in ctx.results.base.pairwise:
         _write_pair(ctx, sheet, row, one)
@@ -223,7 +225,7 @@ def _write_pair(ctx: Context, sheet: Sheet, row: int, one: PairwiseRow) -> None:
     )
     for column, (key, value, style) in enumerate(undiscounted, start=9):
         _write_difference(ctx, sheet, row, column, key, one, value, style)
-    sheet.text(row, 11, one.status, Style(bold=True))
+    sheet.text(row, 11, one.status, Style(bold=True, indent=1))
     for key, column in (("delta cost", 1), ("delta ly", 2), ("delta qaly", 3), ("icer", 5)):
         ctx.cells[f"{key} {one.id}"] = sheet.ref(row, column)
     ctx.cells[f"evlyg {one.id}"] = sheet.ref(row, 4)
@@ -262,7 +264,8 @@ def _write_net_benefit(ctx: Context, sheet: Sheet, row: int) -> int:
     columns = [f"NMB {ctx.label(s)}, {money}" for s in ctx.strategies]
     columns += [f"INMB {ctx.label(s)}, {money}" for s in ctx.others]
     columns += [f"INHB {ctx.label(s)}, QALYs" for s in ctx.others]
-    row = table_head(sheet, row + 1, (f"Threshold, {money} per QALY", *columns, "Best"), 44)
+    heads = (f"Threshold, {money} per QALY", *columns, "Best")
+    row = table_head(sheet, row + 1, heads, 44, texts=("Best",))
     for index, threshold in enumerate(base.thresholds):
         sheet.number(row, 0, threshold, Style("value", unit="money", align="left"))
         k, column = cell_name(row, 0), 1
@@ -289,7 +292,7 @@ def _write_net_benefit(ctx: Context, sheet: Sheet, row: int) -> int:
             else:
                 sheet.formula(row, column, f"={weight}*{qaly}-{cost}/{k}", health, _QALY)
             column += 1
-        sheet.text(row, column, ctx.label(base.best[index]))
+        sheet.text(row, column, ctx.label(base.best[index]), AFTER)
         row += 1
     return row
 
@@ -321,6 +324,6 @@ def _write_accrual(ctx: Context, sheet: Sheet, row: int) -> int:
                 Style("value", unit="proportion", align="right"),
             )
         if not one.within_horizon:
-            sheet.text(row, 6, "past the horizon: the whole gain", NOTE)
+            sheet.text(row, 6, "past the horizon: the whole gain", Style("note", indent=1))
         row += 1
     return row

@@ -7,6 +7,7 @@ states are differences of neighbouring endpoints (methods 1.1, 1.2), both as for
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -84,11 +85,10 @@ def write_trace(ctx: Context, sheet: Sheet, strategy: str) -> None:
     last = max(columns.states.values())
     sheet.widths((13, 9, *([12.5] * (last - 1))))
     sheet.freeze(FIRST_ROW, 2)
-    _place_chart(ctx, sheet, strategy, columns, last + 2)
     sheet.print_setup(
         repeat=(HEADING_ROW, HEADING_ROW),
-        area=(0, 0, min(columns.last_row, FIRST_ROW + 52), last + 12),
-        one_page=True,
+        area=(0, 0, min(columns.last_row, FIRST_ROW + 52), last),
+        pages=1,
     )
 
 
@@ -160,10 +160,10 @@ def _write_states(ctx: Context, sheet: Sheet, trace: StrategyTrace, columns: Tra
     sheet.formula_column(FIRST_ROW, column, formulas, trace.occupancy[dead.id][0], _LIVE)
 
 
-def _place_chart(
-    ctx: Context, sheet: Sheet, strategy: str, columns: TraceColumns, column: int
-) -> None:
-    trace = ctx.traces[strategy]
+def state_chart(ctx: Context, strategy: str) -> tuple[Any, str]:
+    """Stacked areas of the states over time, and the words that describe them."""
+    trace, columns = ctx.traces[strategy], trace_columns(ctx.traces[strategy])
+    sheet = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
     until = shown_until(ctx)
     length = float(trace.time[1])
     per_label = 1.0 if until <= 12 else SHOWN_GRAIN
@@ -188,5 +188,4 @@ def _place_chart(
         Axis(title="Share of people", low=0, high=1, step=0.2, number_format="0%"),
         every,
     )
-    alt = f"Stacked areas of the share of people in each state over {until:g} years."
-    sheet.place(FIRST_ROW, column, chart, width=640, height=400, alt=f"{title}. {alt}")
+    return chart, f"{title}. Stacked shares of people in each state over {until:g} years."

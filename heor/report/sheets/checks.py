@@ -11,7 +11,7 @@ from heor.analyses.results import Crossing
 from heor.engine.trace import TOLERANCE as OCCUPANCY_TOLERANCE
 from heor.report.sheets.calc_trace import FIRST_ROW, trace_columns
 from heor.report.sheets.layout import CHANGE_TOLERANCE, Context, head, heading, table_head
-from heor.report.xlsx import LABEL, WRAP, Sheet, Style, cell_name, quote_title
+from heor.report.xlsx import AFTER, LABEL, WRAP, Sheet, Style, cell_name, quote_title
 
 TITLE = "Checks"
 
@@ -50,7 +50,7 @@ def write_checks(ctx: Context, sheet: Sheet) -> None:
     row = _write_floor(ctx, sheet, row + 1)
     row = _write_inputs_drawn(ctx, sheet, row + 1)
     _write_record(ctx, sheet, row + 1)
-    sheet.widths((58, 20, 20, 16, 16, 16, 16, 16, 50))
+    sheet.widths((62, 17, 17, 15, 15, 15, 15, 15, 20))
     sheet.freeze(4, 0)
     sheet.print_setup()
 
@@ -64,7 +64,7 @@ def _write_identities(ctx: Context, sheet: Sheet, row: int) -> int:
     def add(words: str, formula: str, value: float, must: str, test: Callable[[str], str]) -> None:
         nonlocal row
         sheet.text(row, 0, words)
-        sheet.formula(row, 1, f"={formula}", value, Style("formula", align="right"))
+        sheet.formula(row, 1, f"={formula}", value, Style("formula", unit="number"))
         sheet.text(row, 2, must, Style(align="right"))
         condition = test(cell_name(row, 1))
         sheet.formula(
@@ -120,7 +120,13 @@ def _write_identities(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet.text(row, 2, "0", Style(align="right"))
         now = "PASS" if changed == 0 else "CHANGED"
         cell = cell_name(row, 1)
-        sheet.formula(row, 3, f'=IF({cell}=0,"PASS","CHANGED")', now, Style("formula", bold=True))
+        sheet.formula(
+            row,
+            3,
+            f'=IF({cell}=0,"PASS","CHANGED")',
+            now,
+            Style("formula", bold=True, align="center"),
+        )
         sheet.red_when(row, 3, "CHANGED")
         ctx.cells["inputs changed"] = sheet.ref(row, 1)
         row += 1
@@ -221,8 +227,7 @@ def _write_inputs_drawn(ctx: Context, sheet: Sheet, row: int) -> int:
         "Sample mean and SD against the distribution's; the error of the mean in standard errors.",
     )
     heads = ("Parameter", "Mean", "Mean of draws", "SD", "SD of draws", "Error in SE", "SD ratio")
-    row = table_head(sheet, row, (*heads, "Warning"), 18)
-    right = Style("value", align="right")
+    row = table_head(sheet, row, (*heads, "Warning"), 18, texts=("Warning",))
     for one in made.parameter_checks:
         sheet.text(row, 0, one.parameter)
         for column, value in enumerate(
@@ -230,10 +235,10 @@ def _write_inputs_drawn(ctx: Context, sheet: Sheet, row: int) -> int:
             start=1,
         ):
             missing = value is None or not np.isfinite(value)
-            unit = "ratio" if column >= 5 else ""
-            style = Style("value", unit=unit, align="right") if unit else right
+            unit = "ratio" if column >= 5 else "money_cents" if abs(one.mean) >= 1000 else "number"
+            style = Style("value", unit=unit, align="right")
             sheet.cell(row, column, "–" if missing else value, style)
-        sheet.text(row, 7, one.warning)
+        sheet.text(row, 7, one.warning, AFTER)
         row += 1
     return row
 

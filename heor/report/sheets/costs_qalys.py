@@ -80,7 +80,7 @@ def write_costs_qalys(ctx: Context, sheet: Sheet) -> None:
         row += 1
     sheet.widths((34, *([15] * (2 * wide))))
     sheet.freeze(4, 1)
-    sheet.print_setup(one_page=True)
+    sheet.print_setup(pages=1)
 
 
 def _write_block(ctx: Context, sheet: Sheet, row: int, block: _Block, wide: int) -> int:

@@ -10,7 +10,7 @@ from heor.report.sheets.layout import Context, heading, lines, table_head, wrapp
 from heor.report.xlsx import BOLD, HEADER, LABEL, NOTE, TITLE, WARNING, WRAP, Sheet, Style
 
 #: Last column of the Cover's paragraphs, and the characters they hold.
-LAST_COLUMN, CHARACTERS = 7, 150
+LAST_COLUMN, CHARACTERS = 7, 165
 
 _USE = (
     "Blue cells on the input sheets (settings, parameters, curves, costs, …) are yours to edit; "
@@ -44,8 +44,8 @@ def write_cover(ctx: Context, sheet: Sheet) -> None:
     row = heading(sheet, row, "How to use this workbook")
     row = lines(sheet, row, _USE, LAST_COLUMN, CHARACTERS)
     sheet.link(row, 0, "Contents", "What is on each sheet: Contents")
-    sheet.widths((40, 18, 14, 14, 20, 20, 18, 34))
-    sheet.print_setup(one_page=True)
+    sheet.widths((40, 20, 16, 16, 20, 22, 22, 26))
+    sheet.print_setup(pages=1)
     sheet.activate()
 
 
@@ -81,7 +81,7 @@ def _write_problem(ctx: Context, sheet: Sheet, row: int) -> int:
             continue
         sheet.text(row, 0, name, BOLD)
         sheet.merge(row, 1, LAST_COLUMN, text, WRAP)
-        sheet.height(row, 13.5 * wrapped_lines(text, 118) + 2)
+        sheet.height(row, 13.5 * wrapped_lines(text, 135) + 2)
         row += 1
     return row
 
@@ -171,7 +171,7 @@ def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
     row += 1
     if "inputs changed" in ctx.cells:
         sheet.text(row, 0, "Parameters since the run", BOLD)
-        words = ("unchanged", "CHANGED: run again")
+        words = ("as in the run", "CHANGED: run again")
         formula = f'=IF({ctx.cells["inputs changed"]}=0,"{words[0]}","{words[1]}")'
         now = words[int(ctx.parameters_changed() > 0)]
         sheet.formula(row, 1, formula, now, Style("formula", bold=True))
@@ -197,7 +197,7 @@ def write_contents(ctx: Context, sheet: Sheet, rows: Sequence[tuple[str, str]]) 
     sheet.row(2, 0, ("Sheet", "What it holds"), HEADER)
     for row, (title, meaning) in enumerate(rows, start=3):
         sheet.link(row, 0, title, title)
-        sheet.text(row, 1, meaning, WRAP)
+        sheet.text(row, 1, meaning)
     sheet.widths((30, 100))
     sheet.freeze(3, 0)
-    sheet.print_setup(one_page=True)
+    sheet.print_setup(pages=1)

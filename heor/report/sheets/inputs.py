@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from heor.report.sheets.layout import Context, value_changed
-from heor.report.xlsx import HEADER, Book, Sheet, Style, cell_name, safe_names
+from heor.report.sheets.layout import Context, fit_height, value_changed
+from heor.report.xlsx import AFTER, HEADER, Book, Sheet, Style, cell_name, safe_names
 from heor.spec.expressions import evaluation_order, parse
 from heor.spec.parameters import FloatArray
 from heor.spec.records import TableData
 from heor.spec.schema import TABLES
 from heor.spec.units import money_of
+
+#: Rows of a narrow table on one printed page.
+ROWS_PER_PAGE = 110
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NUMERIC_KINDS = ("number", "expression")
@@ -59,11 +63,17 @@ def write_table(book: Book, table: TableData) -> Sheet:
         for row, texts in enumerate(table.rows, start=1):
             value = typed(texts[column]) if numeric else texts[column]
             if value != "":
-                sheet.cell(row, column, value, _style(name, kinds[name], value, row in money))
+                style = _style(name, kinds[name], value, row in money)
+                sheet.cell(row, column, value, style if column else replace(style, indent=0))
     _add_choices(sheet, table)
-    sheet.widths([_width(table, column) for column in range(len(table.columns))])
+    widths = [_width(table, column) for column in range(len(table.columns))]
+    sheet.widths(widths)
+    for row, texts in enumerate(table.rows, start=1):
+        cells = zip(table.columns, texts, widths, strict=True)
+        fit_height(sheet, row, [(text, width) for name, text, width in cells if name in _LONG])
     sheet.freeze(1, 0 if len(table.columns) < 6 else 1)
-    sheet.print_setup(repeat=(0, 0))
+    pages = -(-len(table.rows) // ROWS_PER_PAGE) if sum(widths) < 120 else 0
+    sheet.print_setup(repeat=(0, 0), pages=pages, grid=True)
     return sheet
 
 
@@ -112,7 +122,7 @@ def _money_rows(table: TableData) -> set[int]:
 def _style(name: str, kind: str, value: float | str, money: bool) -> Style:
     if isinstance(value, str):
         formula = kind in ("expression", "expressions")
-        return Style("input" if formula else "label", wrap=name in _LONG)
+        return Style("input" if formula else "label", wrap=name in _LONG, indent=1)
     whole = money and abs(value) >= 1000 and value == round(value)
     return Style("input", unit="count" if whole else "", align="right")
 
@@ -152,7 +162,7 @@ def _add_base_values(
         style = Style("formula", unit=_shown(value, units[row - 1]))
         formula = _live(text, cell_name(row, value_column), ctx.names)
         sheet.formula(row, first, formula, value, style)
-        sheet.text(row, first + 1, name)
+        sheet.text(row, first + 1, name, AFTER)
         ctx.book.define_name(name, sheet, row, first)
         sheet.number(row, first + 2, used, Style("value", unit=style.unit))
         now, then = cell_name(row, first), cell_name(row, first + 2)

@@ -11,6 +11,7 @@ from heor.engine.outcomes import EVENTS
 from heor.engine.trace import StrategyTrace
 from heor.report.charts import DEAD_COLOUR, STATE_COLOURS, colour_of
 from heor.report.xlsx import (
+    AFTER_HEADER,
     BOLD,
     HEADER,
     HEADING,
@@ -162,11 +163,15 @@ def heading(sheet: Sheet, row: int, text: str, note: str = "") -> int:
     return row + 2
 
 
-def table_head(sheet: Sheet, row: int, columns: Sequence[str], height: float = 30) -> int:
-    """Write column headings; give the next row."""
+def table_head(
+    sheet: Sheet, row: int, columns: Sequence[str], height: float = 30, texts: Sequence[str] = ()
+) -> int:
+    """Write column headings, those over ``texts`` to the left; give the next row."""
     first, *rest = columns
     sheet.text(row, 0, first, HEADER)
-    sheet.row(row, 1, rest, Style("header", align="right"))
+    for column, name in enumerate(rest, start=1):
+        style = AFTER_HEADER if name in texts else Style("header", align="right")
+        sheet.text(row, column, name, style)
     sheet.height(row, height)
     return row + 1
 
@@ -183,6 +188,13 @@ def lines(sheet: Sheet, row: int, texts: Sequence[str], last_column: int, chars:
         sheet.height(row, 13.5 * wrapped_lines(text, chars) + 2)
         row += 1
     return row
+
+
+def fit_height(sheet: Sheet, row: int, texts: Sequence[tuple[str, float]]) -> None:
+    """Make a row high enough for wrapped texts, each with the width of its column."""
+    most = max((wrapped_lines(text, int(width * 0.92)) for text, width in texts), default=1)
+    if most > 1:
+        sheet.height(row, 13.5 * most + 2)
 
 
 def wrapped_lines(text: str, chars: int) -> int:

@@ -10,7 +10,7 @@ from heor.analyses.results import Convergence, Estimate, PsaResult, PsaSummary
 from heor.report.charts import Axis, Cells, Series, money_scale, nice_step, xy_chart
 from heor.report.sheets.base_case import DASH, ratio_formula, ratio_value
 from heor.report.sheets.layout import Context, head, heading, table_head
-from heor.report.xlsx import HEADER, NOTE, Sheet, Style, cell_name
+from heor.report.xlsx import AFTER, HEADER, NOTE, Sheet, Style, cell_name
 from heor.spec.parameters import FloatArray
 
 #: Draws whose inputs are stored, and draws whose results are; a CSV file holds them all.
@@ -71,7 +71,7 @@ def write_draws(ctx: Context, sheet: Sheet) -> None:
     sheet.print_setup(
         repeat=(row, row),
         area=(0, 0, row + min(count, PRINTED_ROWS), min(len(columns), PRINTED_COLUMNS)),
-        one_page=True,
+        pages=1,
     )
 
 
@@ -138,7 +138,7 @@ def write_psa_results(ctx: Context, sheet: Sheet) -> None:
     sheet.print_setup(
         repeat=(RESULTS_ROW - 1, RESULTS_ROW - 1),
         area=(0, 0, RESULTS_ROW + min(count, PRINTED_ROWS), len(columns)),
-        one_page=True,
+        pages=1,
     )
 
 
@@ -156,9 +156,9 @@ def write_summary(ctx: Context, sheet: Sheet) -> None:
     row = _write_comparison(ctx, sheet, row + 1)
     row = _write_probabilities(ctx, sheet, row + 1)
     row = _write_base_checks(ctx, sheet, row + 1)
-    sheet.widths((44, *([15] * 9)))
+    sheet.widths((44, *([16] * 8), 40))
     sheet.freeze(4, 1)
-    sheet.print_setup(one_page=True)
+    sheet.print_setup(pages=1)
 
 
 def _write_means(ctx: Context, sheet: Sheet, row: int) -> int:
@@ -243,6 +243,7 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int) -> int:
             "Status of the means",
         ),
         44,
+        texts=("Status of the means",),
     )
     right = Style("value", unit="money", align="right")
     for pair in made.increments:
@@ -265,7 +266,7 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet.formula(row, 3, f"={ctx.cells[f'icer {pair.id}']}", value, style)
         for column, name in enumerate(("NE", "SE", "SW", "NW", "on axis"), start=4):
             sheet.number(row, column, pair.quadrants[name], Style("value", unit="proportion"))
-        sheet.text(row, 9, pair.status)
+        sheet.text(row, 9, pair.status, AFTER)
         row += 1
     return row
 
@@ -323,11 +324,11 @@ def _write_base_checks(ctx: Context, sheet: Sheet, row: int) -> int:
         "A difference beyond chance shows a model that is not linear in its inputs.",
     )
     heads = ("Outcome", "Base case", "PSA mean", "Difference", "Relative", "In MCSEs", "In words")
-    row = table_head(sheet, row, heads)
+    row = table_head(sheet, row, heads, texts=("In words",))
     for one in checks:
-        money = one.outcome.startswith("cost")
+        money = one.outcome.endswith("cost")
         style = Style("value", unit="money" if money else "qaly")
-        sheet.text(row, 0, f"{one.outcome}, {ctx.label(one.strategy)}")
+        sheet.text(row, 0, f"{_outcome_words(one.outcome)}, {ctx.label(one.strategy)}")
         sheet.number(row, 1, one.base, style)
         sheet.number(row, 2, one.psa, style)
         difference = f"={cell_name(row, 2)}-{cell_name(row, 1)}"
@@ -335,9 +336,16 @@ def _write_base_checks(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet.formula(row, 3, difference, one.difference, live)
         _write_finite(sheet, row, 4, one.relative, Style("value", unit="proportion", align="right"))
         _write_finite(sheet, row, 5, one.in_mcse, Style("value", unit="ratio", align="right"))
-        sheet.text(row, 6, one.words)
+        sheet.text(row, 6, one.words, AFTER)
         row += 1
     return row
+
+
+def _outcome_words(outcome: str) -> str:
+    """Words for an outcome or its increment, e.g. ``delta_cost``."""
+    plain = outcome.removeprefix("delta_")
+    words = next((label for name, label, _ in _OUTCOMES_ALL if name == plain), plain)
+    return f"Δ {words}" if plain != outcome else words
 
 
 # --- convergence ---------------------------------------------------------------------------------
@@ -355,7 +363,7 @@ def write_convergence(ctx: Context, sheet: Sheet) -> None:
         row = _write_running(ctx, sheet, row, one) + 2
     sheet.widths((12, *([15] * 7)))
     sheet.freeze(4, 0)
-    sheet.print_setup(area=(0, 0, row, 18), one_page=True)
+    sheet.print_setup(area=(0, 0, row, 18), pages=1)
 
 
 def _write_running(ctx: Context, sheet: Sheet, row: int, one: Convergence) -> int:
@@ -395,7 +403,7 @@ def _write_running(ctx: Context, sheet: Sheet, row: int, one: Convergence) -> in
         style = Style("value", unit=unit)
         for offset, value in enumerate(values.tolist()):
             sheet.cell(first + offset, column, value if np.isfinite(value) else None, style)
-    _place_running(ctx, sheet, first - 1, last, one, at, arrays)
+    _place_running(ctx, sheet, first - 1, last, one, arrays)
     return max(last + 1, first + 46)
 
 
@@ -405,7 +413,6 @@ def _place_running(
     row: int,
     last: int,
     one: Convergence,
-    at: str,
     arrays: tuple[FloatArray, ...],
 ) -> None:
     first = row + 1
@@ -425,7 +432,7 @@ def _place_running(
     )
     chart = xy_chart(
         ctx.book,
-        f"Running mean of INMB, {ctx.label(one.id)}",
+        f"Running mean of INMB at {ctx.per_qaly(one.threshold)}, {ctx.label(one.id)}",
         [
             Series(
                 name=name,
@@ -438,7 +445,7 @@ def _place_running(
             for name, column, dash in lines
         ],
         x,
-        Axis(title=f"INMB at {at}, {words}", low=low, high=high, step=step, number_format=form),
+        Axis(title=f"INMB, {words}", low=low, high=high, step=step, number_format=form),
     )
     chart.set_legend({"position": "bottom", "delete_series": [1]})
     alt = "Running mean of incremental net monetary benefit with its 95% band, by draws."

@@ -14,11 +14,14 @@ from heor.report.charts import (
     nice_limits,
 )
 from heor.report.sheets.base_case import ratio_value
-from heor.report.sheets.layout import Context, head, heading, table_head
-from heor.report.xlsx import WRAP, Sheet, Style, cell_name
+from heor.report.sheets.layout import Context, fit_height, head, heading, table_head
+from heor.report.xlsx import AFTER, AFTER_WRAP, WRAP, Sheet, Style, cell_name
 
 #: Bars of a chart; the tables hold every row.
 TORNADO_BARS, SCENARIO_BARS = 20, 60
+
+#: Widths of the scenario table, in characters.
+_WIDTHS = (44, 14, 12, 18, 14, 14, 14, 46, 60)
 
 _MONEY, _QALY = Style("value", unit="money"), Style("value", unit="qaly")
 _RATIO = Style("value", unit="money", align="right")
@@ -54,14 +57,12 @@ def write_scenarios(ctx: Context, sheet: Sheet) -> None:
                 "What changes",
                 "Purpose",
             ),
+            texts=("Direction", "What changes", "Purpose"),
         )
         row = _write_scenario_rows(ctx, sheet, start, one.id, index)
-        sheet.text(start - 1, 6, "Direction", Style("header"))
-        for column, text in ((7, "What changes"), (8, "Purpose")):
-            sheet.text(start - 1, column, text, Style("header"))
         _place_scenario_chart(ctx, sheet, start, row, one.id, at)
         row = max(row + 2, start + _chart_rows(len(ctx.results.scenarios)) + 3)
-    sheet.widths((44, 14, 12, 18, 14, 14, 13, 44, 60))
+    sheet.widths(_WIDTHS)
     sheet.freeze(4, 1)
     sheet.print_setup(area=(0, 0, row, 8))
 
@@ -104,14 +105,16 @@ def _write_scenario(
     sheet.number(row, 4, effect.inmb[index], _MONEY)
     change = effect.inmb[index] - base_inmb
     sheet.formula(row, 5, f"={cell_name(row, 4)}-{base_cell}", change, _LIVE_MONEY)
-    sheet.text(row, 6, effect.direction)
+    sheet.text(row, 6, effect.direction, AFTER)
     changes = "; ".join(f"{target} = {value}" for target, value in scenario.changes)
-    sheet.text(row, 7, changes, WRAP)
-    sheet.text(row, 8, scenario.purpose, WRAP)
+    sheet.text(row, 7, changes, AFTER_WRAP)
+    sheet.text(row, 8, scenario.purpose, AFTER_WRAP)
+    texts = (scenario.name, changes, scenario.purpose)
+    fit_height(sheet, row, tuple(zip(texts, (_WIDTHS[0], *_WIDTHS[7:]), strict=True)))
 
 
 def _chart_rows(bars: int) -> int:
-    return (160 + 19 * min(bars, SCENARIO_BARS)) // 18
+    return (160 + 19 * min(bars, SCENARIO_BARS)) // 20
 
 
 def _place_scenario_chart(
@@ -139,14 +142,14 @@ def _place_scenario_chart(
                 colour=ctx.colour(strategy),
             )
         ],
-        Axis(title=""),
         Axis(
-            title=f"Change in INMB at {at}, {words} (base {base:,.0f})",
+            title=f"Change in INMB at {at}, {words} (0 = base {base:,.0f})",
             low=low,
             high=high,
             step=step,
             number_format=form,
         ),
+        Axis(title="Scenario"),
         overlap=False,
     )
     chart.set_legend({"none": True})
@@ -203,7 +206,7 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int, comparison: DsaCompa
     )
     chart_row = row
     bars = comparison.by_swing(index)
-    row += (180 + 22 * min(len(bars), TORNADO_BARS)) // 18 + 2
+    row += (180 + 22 * min(len(bars), TORNADO_BARS)) // 20 + 2
     sheet.text(row, 4, f"Base INMB, {money}", Style(bold=True, align="right"))
     sheet.number(row, 5, base.inmb[index], _MONEY)
     base_cell = cell_name(row, 5, absolute=True)
@@ -283,7 +286,6 @@ def _place_tornado(
                 ("Parameter at its high value", 8, HIGH_COLOUR),
             )
         ],
-        Axis(title=""),
         Axis(
             title=f"Change in INMB at {at}, {words} (0 = base {base:,.0f})",
             low=low,
@@ -291,6 +293,7 @@ def _place_tornado(
             step=step,
             number_format=form,
         ),
+        Axis(title="Parameter"),
         overlap=True,
     )
     sheet.place(

@@ -9,9 +9,9 @@ import numpy as np
 
 from heor.report.charts import REFERENCE_COLOUR, Axis, Cells, Series, colour_of, xy_chart
 from heor.report.sheets.base_case import DASH
-from heor.report.sheets.calc_trace import FIRST_ROW, shown_until, trace_columns
+from heor.report.sheets.calc_trace import FIRST_ROW, shown_until, state_chart, trace_columns
 from heor.report.sheets.layout import Context, head, heading, table_head
-from heor.report.xlsx import HEADER, Sheet, Style, cell_name
+from heor.report.xlsx import AFTER, HEADER, Sheet, Style, cell_name
 from heor.spec.parameters import FloatArray
 from heor.spec.records import ALL, UNITS_PER_YEAR, KaplanMeier, ValidationTarget
 
@@ -19,10 +19,10 @@ from heor.spec.records import ALL, UNITS_PER_YEAR, KaplanMeier, ValidationTarget
 LANDMARKS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 
 #: Size of a chart in pixels, and the rows of 20 pixels it covers with a gap.
-WIDTH, HEIGHT, CHART_ROWS = 640, 400, 22
+WIDTH, HEIGHT, CHART_ROWS = 660, 420, 22
 
-#: Column of the second chart of a row.
-SECOND_COLUMN = 6
+#: Column of the second chart of a row, and more charts than any sheet needs.
+SECOND_COLUMN, MOST_CHARTS = 5, 200
 
 _SHARE = Style("value", unit="share", align="right")
 _YEARS = Style("value", unit="year")
@@ -49,12 +49,23 @@ def endpoint_name(endpoint: str) -> str:
     return _ENDPOINT_NAMES.get(endpoint, endpoint)
 
 
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """One chart: an endpoint over all strategies, or over the groups of one."""
+
+    endpoint: str
+    strategy: str | None
+    until: float
+    part: bool = False
+
+
 def write_survival(ctx: Context, sheet: Sheet) -> None:
     """Fill the sheet: charts on top, then the tables they read."""
     row = head(ctx, sheet, "Survival curves", live=True)
-    charts = _chart_keys(ctx)
-    chart_rows = CHART_ROWS * (-(-len(charts) // 2))
-    table_row = row + chart_rows + 1
+    charts = _charts(ctx)
+    places = [(row + CHART_ROWS * (i // 2), SECOND_COLUMN * (i % 2)) for i in range(MOST_CHARTS)]
+    count = len(charts) + len(ctx.strategies)
+    table_row = row + CHART_ROWS * (-(-count // 2)) + 1
     table_row = _write_landmarks(ctx, sheet, table_row) + 1
     targets: dict[_Key, _Points] = {}
     if ctx.results.spec.validation_targets:
@@ -63,23 +74,50 @@ def write_survival(ctx: Context, sheet: Sheet) -> None:
     observed: dict[_Key, _Points] = {}
     if ctx.results.spec.km:
         _write_observed(ctx, sheet, table_row, observed)
-    for place, (endpoint, strategy) in enumerate(charts):
-        top, column = row + CHART_ROWS * (place // 2), SECOND_COLUMN * (place % 2)
-        _place_chart(ctx, sheet, top, column, endpoint, strategy, observed, targets)
+    spots = iter(places)
+    for one in charts:
+        _place_chart(ctx, sheet, next(spots), one, observed, targets)
+    for strategy in ctx.strategies:
+        chart, alt = state_chart(ctx, strategy)
+        sheet.place(*next(spots), chart, width=WIDTH, height=HEIGHT, alt=alt)
     sheet.widths((44, 16, 12, 15, 10, 10, 10, 10, 10, 10, 12, 12, 13, 34, 9, 9))
     sheet.freeze(4, 0)
     sheet.print_setup(area=(0, 0, printed - 1, 13))
 
 
-def _chart_keys(ctx: Context) -> list[tuple[str, str | None]]:
-    """Charts: each endpoint over all strategies (None), then groups within a strategy."""
+def _charts(ctx: Context) -> list[_Chart]:
+    """Each endpoint over the time that data cover and over the long run, then by group."""
+    whole = shown_until(ctx)
     endpoints = list(dict.fromkeys(e for t in ctx.traces.values() for e in t.endpoints))
-    keys: list[tuple[str, str | None]] = [(e, None) for e in reversed(endpoints)]
+    charts = []
+    for endpoint in reversed(endpoints):
+        keys = [(s, endpoint, ALL) for s in ctx.strategies]
+        known = _known_until(ctx, keys)
+        if known is not None and known < whole:
+            charts.append(_Chart(endpoint, None, known, part=True))
+        charts.append(_Chart(endpoint, None, whole))
     for strategy, trace in ctx.traces.items():
         for endpoint in reversed(list(trace.endpoints)):
-            if len([k for k in trace.group_curves if k[0] == endpoint]) > 1:
-                keys.append((endpoint, strategy))
-    return keys
+            groups = [g for e, g in trace.group_curves if e == endpoint]
+            if len(groups) < 2:
+                continue
+            known = _known_until(ctx, [(strategy, endpoint, g) for g in (ALL, *groups)])
+            if known is None or known >= whole:
+                charts.append(_Chart(endpoint, strategy, whole))
+            else:
+                charts.append(_Chart(endpoint, strategy, known, part=True))
+    return charts
+
+
+def _known_until(ctx: Context, keys: list[_Key]) -> float | None:
+    """Whole years that published points of some curves cover; None when there are none."""
+    spec = ctx.results.spec
+    ends = [float(_years(km)[-1]) for (s, e, g), km in spec.km.items() if (s, e, g or ALL) in keys]
+    for target in spec.validation_targets:
+        if _target_key(target) in keys:
+            time = target.value if target.time is None else target.time
+            ends.append(time / UNITS_PER_YEAR[target.time_unit])
+    return float(np.ceil(max(ends) * (1 - 1e-9))) if ends else None
 
 
 def _curve(ctx: Context, key: _Key) -> FloatArray | None:
@@ -210,8 +248,7 @@ def _write_targets(ctx: Context, sheet: Sheet, row: int, found: dict[_Key, _Poin
         "Chart: years",
         "Chart: share",
     )
-    row = table_head(sheet, row, heads, 30)
-    sheet.text(row - 1, 13, "Source", HEADER)
+    row = table_head(sheet, row, heads, 30, texts=("Source",))
     rows: dict[_Key, list[int]] = {}
     for target in _in_order(ctx, ctx.results.spec.validation_targets):
         median = target.time is None
@@ -225,7 +262,7 @@ def _write_targets(ctx: Context, sheet: Sheet, row: int, found: dict[_Key, _Poin
             sheet.cell(row, column, value, style)
         _write_model(ctx, sheet, row, target, style)
         sheet.text(row, 12, "yes" if target.used_in_fitting else "no", Style(align="right"))
-        sheet.text(row, 13, target.source)
+        sheet.text(row, 13, target.source, AFTER)
         years = (target.value if median else target.time or 0.0) / UNITS_PER_YEAR[target.time_unit]
         sheet.number(row, 14, years, _YEARS)
         sheet.number(row, 15, 0.5 if median else target.value, _SHARE)
@@ -282,13 +319,12 @@ def _years(km: KaplanMeier) -> FloatArray:
 def _place_chart(
     ctx: Context,
     sheet: Sheet,
-    row: int,
-    column: int,
-    endpoint: str,
-    strategy: str | None,
+    spot: tuple[int, int],
+    one: _Chart,
     observed: dict[_Key, _Points],
     targets: dict[_Key, _Points],
 ) -> None:
+    endpoint, strategy, until = one.endpoint, one.strategy, one.until
     if strategy is None:
         with_curve = [s for s, t in ctx.traces.items() if endpoint in t.endpoints]
         keys = [((s, endpoint, ALL), ctx.label(s), ctx.colour(s)) for s in with_curve]
@@ -301,22 +337,25 @@ def _place_chart(
         ]
         keys.insert(0, ((strategy, endpoint, ALL), "all", REFERENCE_COLOUR))
         title = f"{endpoint_name(endpoint)} by group: {ctx.label(strategy)}"
-    until = shown_until(ctx)
+    title += f", first {until:g} years" if one.part else f", {until:g} years"
     series = []
     for key, label, colour in keys:
         series += _series(ctx, key, label, colour, until, observed, targets)
-    step = 1.0 if until <= 12 else 5.0
     chart = xy_chart(
         ctx.book,
         title,
         series,
-        Axis(title="Years since start", low=0, high=until, step=step, number_format="0"),
+        Axis(
+            title="Years since start",
+            low=0,
+            high=until,
+            step=1.0 if until <= 12 else 5.0,
+            number_format="0",
+        ),
         Axis(title="Share of people", low=0, high=1, step=0.2, number_format="0%"),
     )
-    alt = (
-        f"{title}: modelled curves over {until:g} years, with published points where there are any."
-    )
-    sheet.place(row, column, chart, width=WIDTH, height=HEIGHT, alt=alt)
+    alt = f"{title}: modelled curves with Kaplan-Meier and published points where there are any."
+    sheet.place(*spot, chart, width=WIDTH, height=HEIGHT, alt=alt)
 
 
 def _series(
