@@ -217,6 +217,8 @@ def test_sobol_is_one_joint_sequence() -> None:
     points = np.array([draws.values[name] for name in names]).T
     assert points.min() > 0.0
     assert points.max() < 1.0
+    # Middles of 2**30 cells, so that no point lies on 0.
+    assert same(points * 2.0**30 % 1.0, np.full_like(points, 0.5))
     for column in points.T:
         assert sorted(np.floor(column * 256).tolist()) == list(range(256))
     # 16 x 16 boxes of the first two dimensions hold one point each: independent columns do not.
