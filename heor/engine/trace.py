@@ -411,12 +411,16 @@ class Tracer:
         alive = trace.endpoints["os"]
         if not (np.abs(alive[:, 0] - 1) <= TOLERANCE).all():
             self._refuse(
-                strategy, "all", np.abs(alive[:, :1] - 1), "occupancy misses 1 by", first_draw
+                trace,
+                self.spec.dead_state.id,
+                np.abs(alive[:, :1] - 1),
+                "occupancy misses 1 by",
+                first_draw,
             )
         scratch = curves.array(self.timeline.cycles)
         rising = np.subtract(alive[:, 1:], alive[:, :-1], out=scratch)
         if not rising.max() <= TOLERANCE:
-            self._refuse(strategy, self.spec.dead_state.id, rising, "dead falls by", first_draw, 1)
+            self._refuse(trace, self.spec.dead_state.id, rising, "dead falls by", first_draw, 1)
         curves.release(scratch)
         inner = None
         for state in self.spec.living_states:
@@ -430,7 +434,7 @@ class Tracer:
                 missing = None if below.max() <= TOLERANCE else below
                 curves.release(below)
             if missing is not None:
-                self._refuse(strategy, state.id, missing, "occupancy is below 0 by", first_draw)
+                self._refuse(trace, state.id, missing, "occupancy is below 0 by", first_draw)
             inner = outer
         for endpoint, curve in trace.endpoints.items():
             if endpoint not in self.spec.nested_endpoints and not (
@@ -442,7 +446,7 @@ class Tracer:
 
     def _refuse(
         self,
-        strategy: str,
+        trace: StrategyTrace,
         state: str,
         excess: FloatArray,
         words: str,
@@ -451,16 +455,22 @@ class Tracer:
     ) -> None:
         """Raise, naming the first draw and cycle where ``excess`` is too large or not a number."""
         bad = ~(excess <= TOLERANCE)
-        row, cycle = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        raise ModelError(
-            f"strategy {strategy}, state {state}, draw {first_draw + row}, cycle {cycle + shift}: "
-            f"{words} {excess[row, cycle]:.6g}{self._culprit(strategy, state)}"
-        )
-
-    def _culprit(self, strategy: str, state: str) -> str:
+        row, column = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        cycle = column + shift
+        value = excess[row, column]
         endpoint = next((s.endpoint for s in self.spec.states if s.id == state), "") or "os"
-        groups = [g for e, g in self._slots[strategy] if e == endpoint]
-        return f" (endpoint {endpoint}, group{'s' if len(groups) > 1 else ''} {', '.join(groups)})"
+        of_endpoint = [group for e, group in trace.group_curves if e == endpoint]
+        broken = [
+            group
+            for group in of_endpoint
+            if not np.isfinite(trace.group_curves[endpoint, group][row, cycle])
+        ]
+        named = ", ".join(broken or of_endpoint)
+        found = "occupancy is not a number" if np.isnan(value) else f"{words} {value:.6g}"
+        raise ModelError(
+            f"strategy {trace.strategy}, state {state}, group {named}, draw {first_draw + row}, "
+            f"cycle {cycle}: {found} (curves of endpoint {endpoint})"
+        )
 
     def _add_detail(self, trace: StrategyTrace, background: Background) -> None:
         inner = np.zeros_like(trace.endpoints["os"])
