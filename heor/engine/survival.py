@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: A Gompertz shape this small changes no digit of S; the family is then exponential.
 _FLAT = 1e-30
 
+#: Above this |Q| of a generalised gamma, u = e^(Qw)/Q² may underflow where S is not yet 1 or 0.
+_WIDE_Q = 4.0
+
 #: Largest argument that formulas hand to EXP; S is 0 long before.
 _LIMIT = 700
 
@@ -208,8 +211,7 @@ class LogNormal(Family):
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
         meanlog, sdlog = params
         w = (np.log(time) - meanlog) / sdlog
-        log_density = -0.5 * np.square(w) - sm.LOG_SQRT_2PI - np.log(sdlog * time)
-        return np.where(time == 0.0, 0.0, np.exp(log_density - special.log_ndtr(-w)))
+        return np.where(time == 0.0, 0.0, sm.normal_hazard(w) / (sdlog * time))
 
     def _quantile(self, failed: FloatArray, *params: FloatArray) -> FloatArray:
         meanlog, sdlog = params
@@ -245,8 +247,7 @@ class Gamma(Family):
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
         shape, rate = params
         x = rate * time
-        log_density = np.log(rate) + special.xlogy(shape - 1.0, x) - x - special.gammaln(shape)
-        return np.exp(log_density - sm.log_gamma_upper(shape, x, np.log(x)))
+        return sm.gamma_hazard_upper(shape, x, np.log(x)) / time
 
     def _quantile(self, failed: FloatArray, *params: FloatArray) -> FloatArray:
         shape, rate = params
@@ -285,6 +286,11 @@ class GeneralisedGamma(Family):
                 continue
             a = 1.0 / (q * q)
             np.multiply(row, q, out=row)
+            if abs(q) > _WIDE_Q:
+                log_u = row + np.log(a)
+                lower = sm.gamma_lower(a, np.exp(log_u), log_u)
+                row[:] = 1.0 - lower if q > 0 else lower
+                continue
             np.exp(row, out=row)
             np.multiply(row, a, out=row)
             (special.gammaincc if q > 0 else special.gammainc)(a, row, out=row)
@@ -303,8 +309,14 @@ class GeneralisedGamma(Family):
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
         mu, sigma, q = params
         w = (np.log(time) - mu) / sigma
-        log_f = _by_sign(w, q, small=sm.small_q_log_density, above=_log_density, below=_log_density)
-        return np.exp(log_f - np.log(sigma * time) - self._log_survival(time, *params))
+        hazard = _by_sign(
+            w,
+            q,
+            small=sm.small_q_hazard,
+            above=lambda w, q: q * sm.gamma_hazard_upper(*_gamma_argument(w, q)),
+            below=lambda w, q: -q * sm.gamma_hazard_lower(*_gamma_argument(w, q)),
+        )
+        return hazard / (sigma * time)
 
     def _quantile(self, failed: FloatArray, *params: FloatArray) -> FloatArray:
         mu, sigma, q = params
@@ -335,12 +347,6 @@ def _gamma_argument(w: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArra
     """Return a = Q^-2, u = a e^(Qw) and ln u."""
     log_u = q * w - 2.0 * np.log(np.abs(q))
     return q**-2, np.exp(log_u), log_u
-
-
-def _log_density(w: FloatArray, q: FloatArray) -> FloatArray:
-    """Ln of the density of w, for Q away from 0."""
-    a, u, log_u = _gamma_argument(w, q)
-    return np.log(np.abs(q)) + a * log_u - u - special.gammaln(a)
 
 
 def _deviate(log_u: FloatArray, q: FloatArray) -> FloatArray:

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 #: function of order 1/Q² would be inexact (Python) or fail to converge (spreadsheets).
 SMALL_Q = 0.01
 
-#: ln of the smallest incomplete gamma value that SciPy's is trusted with.
-_LOG_TINY = -600.0
-
-LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
+#: Below this an argument or an incomplete gamma value is handled through its logarithm.
+_TINY = 1e-260
 
 # With y = Qw: z/w and the three terms c_k of the correction, in powers of y, lowest first. They
 # follow from eta²/2 = e^y - 1 - y, eta = Qz, and c_k(eta) of https://dlmf.nist.gov/8.12.
@@ -95,22 +93,26 @@ def small_q(w: FloatArray, q: FloatArray | float) -> tuple[FloatArray, FloatArra
 def small_q_survival(w: FloatArray, q: float) -> FloatArray:
     """S of a generalised gamma with |Q| < `SMALL_Q` at the deviates ``w``, of the same shape."""
     z, correction = small_q(w, q)
-    density = np.exp(-0.5 * np.square(z) - LOG_SQRT_2PI)
+    density = np.exp(-0.5 * np.square(z)) / np.sqrt(2.0 * np.pi)
     return special.ndtr(-z) + density * correction
 
 
 def small_q_log_survival(w: FloatArray, q: FloatArray) -> FloatArray:
     """Return ln S of a generalised gamma with |Q| < `SMALL_Q`, accurate in both tails."""
     z, correction = small_q(w, q)
-    log_normal = special.log_ndtr(-z)
-    ratio = np.exp(-0.5 * np.square(z) - LOG_SQRT_2PI - log_normal)
-    return log_normal + np.log1p(ratio * correction)
+    return special.log_ndtr(-z) + np.log1p(correction * normal_hazard(z))
 
 
-def small_q_log_density(w: FloatArray, q: FloatArray) -> FloatArray:
-    """Return ln of the density of ``w`` for a generalised gamma with |Q| < `SMALL_Q`."""
-    z, _ = small_q(w, q)
-    return -0.5 * np.square(z) - LOG_SQRT_2PI - np.square(q) / 12.0 + q**6 / 360.0
+def small_q_hazard(w: FloatArray, q: FloatArray) -> FloatArray:
+    """Hazard of ``w`` for a generalised gamma with |Q| < `SMALL_Q`."""
+    z, correction = small_q(w, q)
+    # the density of w is φ(z) times Stirling's remainder of Γ(1/Q²)
+    return np.exp(q**6 / 360.0 - np.square(q) / 12.0) / (1.0 / normal_hazard(z) + correction)
+
+
+def normal_hazard(z: FloatArray) -> FloatArray:
+    """φ(z)/Φ(-z)."""
+    return np.sqrt(2.0 / np.pi) / special.erfcx(z / np.sqrt(2.0))
 
 
 def small_q_quantile(failed: FloatArray, q: FloatArray) -> FloatArray:
@@ -122,8 +124,18 @@ def small_q_quantile(failed: FloatArray, q: FloatArray) -> FloatArray:
     v = -special.ndtri(tail)
     for _ in range(8):
         log_s = small_q_log_survival(v, side * q)
-        v = v + (log_s - target) * np.exp(log_s - small_q_log_density(v, side * q))
+        v = v + (log_s - target) / small_q_hazard(v, side * q)
     return side * np.where(tail > 0.0, v, np.inf)
+
+
+def gamma_lower(a: FloatArray | float, x: FloatArray, log_x: FloatArray) -> FloatArray:
+    """P(a, x), also where ``x`` is too small for a double but ``x^a`` is not."""
+    value = special.gammainc(a, x)
+    tiny = x < _TINY
+    if tiny.any():
+        head = np.exp(a * log_x - special.gammaln(a + 1.0))
+        value = np.where(tiny, head, value)
+    return value
 
 
 def log_gamma_upper(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
@@ -131,9 +143,10 @@ def log_gamma_upper(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArr
 
     ``log_x`` is passed beside ``x`` so that neither overflow nor underflow of ``x`` matters.
     """
-    lower = special.gammainc(a, x)
-    value = np.where(lower < 0.5, np.log1p(-lower), np.log(special.gammaincc(a, x)))
-    far = ~(value > _LOG_TINY) & np.isfinite(x)
+    lower = gamma_lower(a, x, log_x)
+    upper = special.gammaincc(a, x)
+    value = np.where(lower < 0.5, np.log1p(-lower), np.log(upper))
+    far = (upper < _TINY) & np.isfinite(x)
     if far.any():
         a_far, x_far = a[far], x[far]
         head = a_far * log_x[far] - x_far - special.gammaln(a_far)
@@ -143,9 +156,10 @@ def log_gamma_upper(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArr
 
 def log_gamma_lower(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
     """Return ln P(a, x), with the same reach as `log_gamma_upper`."""
+    lower = gamma_lower(a, x, log_x)
     upper = special.gammaincc(a, x)
-    value = np.where(upper < 0.5, np.log1p(-upper), np.log(special.gammainc(a, x)))
-    far = ~(value > _LOG_TINY) & np.isfinite(log_x)
+    value = np.where((upper < 0.5) & (x >= _TINY), np.log1p(-upper), np.log(lower))
+    far = lower < _TINY
     if far.any():
         a_far, x_far = a[far], x[far]
         head = a_far * log_x[far] - x_far - special.gammaln(a_far + 1.0)
@@ -153,18 +167,38 @@ def log_gamma_lower(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArr
     return value
 
 
+def gamma_hazard_upper(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
+    """``x^a e^-x / Γ(a, x)``: the hazard of ln x where S = Q(a, x)."""
+    upper = np.where(x < _TINY, 1.0 - gamma_lower(a, x, log_x), special.gammaincc(a, x))
+    value = np.exp(a * log_x - x - special.gammaln(a)) / upper
+    far = upper < _TINY
+    if far.any():
+        value[far] = 1.0 / _continued_fraction(a[far], x[far])
+    return value
+
+
+def gamma_hazard_lower(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
+    """``x^a e^-x / γ(a, x)``: the hazard of -ln x where S = P(a, x)."""
+    lower = gamma_lower(a, x, log_x)
+    value = np.exp(a * log_x - x - special.gammaln(a)) / lower
+    far = lower < _TINY
+    if far.any():
+        value[far] = a[far] / _power_series(a[far], x[far])
+    return value
+
+
 def log_gamma_lower_inverse(a: FloatArray, p: FloatArray) -> FloatArray:
     """Return ln of the x with P(a, x) = p, also where x itself underflows."""
     x = special.gammaincinv(a, p)
     tiny = (np.log(p) + special.gammaln(a + 1.0)) / a
-    return np.where(x < 1e-200, tiny, np.log(x))
+    return np.where(x < _TINY, tiny, np.log(x))
 
 
 def log_gamma_upper_inverse(a: FloatArray, p: FloatArray) -> FloatArray:
     """Return ln of the x with Q(a, x) = p, also where x itself underflows."""
     x = special.gammainccinv(a, p)
     tiny = (np.log1p(-p) + special.gammaln(a + 1.0)) / a
-    return np.where(x < 1e-200, tiny, np.log(x))
+    return np.where(x < _TINY, tiny, np.log(x))
 
 
 def _continued_fraction(a: FloatArray, x: FloatArray) -> FloatArray:
