@@ -10,6 +10,7 @@ from heor.errors import InputErrors, Place, Problem
 from heor.spec.checks import check
 from heor.spec.context import read_expression
 from heor.spec.expressions import CircularError, Expression
+from heor.spec.findings import Findings
 from heor.spec.parameter_rows import with_base_values
 from heor.spec.parameters import Parameter
 from heor.spec.records import Change, Spec
@@ -46,12 +47,14 @@ def apply_changes(spec: Spec, changes: Sequence[Change]) -> Spec:
     return changed
 
 
-def problems_of(spec: Spec, changes: Sequence[Change]) -> list[Problem]:
-    """Say what is wrong with changes; empty when they can be made."""
-    return _changed(spec, changes)[1]
+def problems_of(spec: Spec, changes: Sequence[Change], sound: Findings) -> list[Problem]:
+    """Say what is wrong with changes of a study whose checks gave ``sound``."""
+    return _changed(spec, changes, sound)[1]
 
 
-def _changed(spec: Spec, changes: Sequence[Change]) -> tuple[Spec, list[Problem]]:
+def _changed(
+    spec: Spec, changes: Sequence[Change], sound: Findings | None = None
+) -> tuple[Spec, list[Problem]]:
     problems: list[Problem] = []
     parameters = dict(spec.parameters)
     for change in changes:
@@ -79,7 +82,7 @@ def _changed(spec: Spec, changes: Sequence[Change]) -> tuple[Spec, list[Problem]
             circle = " → ".join(error.circle)
             return spec, [Problem(_place(changes[0], "value"), f"circular: {circle}")]
         spec = dataclasses.replace(spec, parameters=parameters)
-    problems += check(spec)[0]
+    problems += check(spec, sound=sound).problems
     return spec, [_from_changes(problem, changes) for problem in problems]
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from heor.errors import Problem
-from heor.spec.context import as_values, evaluate
+from heor.spec.context import as_values
 from heor.spec.findings import Findings, setting_place
 from heor.spec.groups import find_groups
 from heor.spec.records import ALL, Curve, Spec, words
@@ -46,12 +45,17 @@ TOLERANCE = 1e-9
 RESPONSE = "response"
 
 
-def check(spec: Spec, broken: Collection[str] = ()) -> tuple[list[Problem], list[Problem]]:
+def check(spec: Spec, broken: Collection[str] = (), *, sound: Findings | None = None) -> Findings:
     """Run every check whose tables are not among the ``broken`` ones.
 
-    Returns
-    -------
-    problems, warnings : lists of Problem
+    Parameters
+    ----------
+    spec : Spec
+        The study.
+    broken : collection of str
+        Tables that cannot be trusted as a whole.
+    sound : Findings, optional
+        What this gave for the study that ``spec`` was made of by changes; saves time.
     """
     checks: tuple[tuple[Callable[[Findings], None], tuple[str, ...]], ...] = (
         (_check_reference, ("settings", "strategies")),
@@ -70,11 +74,11 @@ def check(spec: Spec, broken: Collection[str] = ()) -> tuple[list[Problem], list
         (check_background, ("settings", "life_table", "parameters")),
     )
     values = as_values({p.id: p.value for p in spec.parameters.values()})
-    findings = Findings(spec, values)
+    findings = Findings(spec, values, sound)
     for run, needed in checks:
         if not set(needed) & set(broken):
             run(findings)
-    return findings.problems, findings.warnings
+    return findings
 
 
 def _check_reference(found: Findings) -> None:
@@ -114,7 +118,7 @@ def _check_weights(found: Findings) -> None:
     nested = found.spec.nested_endpoints
     for strategy, curves in _curves_by_endpoint(found.spec):
         for endpoint, members in curves.items():
-            weights = {c.group: evaluate(c.weight, found.values) for c in members}
+            weights = {c.group: found.evaluate(c.weight) for c in members}
             known = [w for w in weights.values() if w is not None]
             total = math.fsum(known)
             if len(known) < len(weights) or not math.isfinite(total):

@@ -1,4 +1,4 @@
-"""Rows of ``life_table``, ``km`` and ``validation_targets`` as records."""
+"""Rows of ``life_table``, ``km`` and ``validation_targets`` as records; payer tables as texts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from heor.spec.records import (
     Strategy,
     ValidationTarget,
 )
+from heor.spec.schema import AGREEMENT_TYPES
+from heor.spec.structure_rows import check_ids
 from heor.spec.tables import Row
 from heor.spec.values import time_unit
 
@@ -50,6 +52,27 @@ def read_life_table(reading: Reading) -> LifeTable | None:
         if values[sex] and values[sex][0] == 1:
             reading.problem(rows[0].place, f"everybody ({sex}) dies at the first age", "life_table")
     return LifeTable(**{name: np.array(column) for name, column in values.items()})
+
+
+def check_payer_tables(reading: Reading, strategies: tuple[Strategy, ...]) -> None:
+    """Check the cells of ``agreements`` and ``budget``, which are kept as texts."""
+    check_ids(reading, "agreements")
+    for row in reading.rows("agreements"):
+        cells = RowReader(reading, "agreements", row, row["id"].text)
+        cells.one_of("type", AGREEMENT_TYPES, "a kind of scheme", required=True)
+        cells.one_of(
+            "strategy", [s.id for s in strategies], "a strategy", required=True, of=("strategies",)
+        )
+        cells.expression("amount")
+        cells.expression("time")
+        cells.parsed("time_unit", time_unit)
+        cells.source()
+    for row in reading.rows("budget"):
+        cells = RowReader(reading, "budget", row, row["item"].text)
+        cells.text("item", required=True)
+        cells.number("year")
+        cells.expression("value", required=True)
+        cells.source()
 
 
 def _slot(

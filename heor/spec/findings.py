@@ -16,12 +16,34 @@ from heor.spec.units import Range
 
 @dataclass(slots=True)
 class Findings:
-    """What the checks of one study find; ``values`` are its base values, each ``(1,)``."""
+    """What the checks of one study find; ``values`` are its base values, each ``(1,)``.
+
+    Where the study came from a ``sound`` one by changing parameters, expressions that none of
+    those enters keep the values they had there.
+    """
 
     spec: Spec
     values: Mapping[str, FloatArray]
+    sound: Findings | None = None
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    _evaluated: dict[int, float | None] = field(default_factory=dict)
+    _changed: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        before = self.sound.values if self.sound else {}
+        self._changed = frozenset(n for n in self.values if self.values[n] != before.get(n))
+
+    def evaluate(self, expression: Expression) -> float | None:
+        """Base value of an expression; None when a parameter it uses has no value."""
+        key = id(expression)
+        if key not in self._evaluated:
+            known = self.sound._evaluated if self.sound else {}
+            if key in known and self._changed.isdisjoint(expression.names):
+                self._evaluated[key] = known[key]
+            else:
+                self._evaluated[key] = evaluate(expression, self.values)
+        return self._evaluated[key]
 
     def problem(self, place: Place, message: str, column: str = "") -> None:
         """Note a problem with a column of the row that a record came from."""
@@ -37,7 +59,7 @@ class Findings:
         """Base value of an expression; one that is not finite is a problem."""
         if expression is None:
             return None
-        value = evaluate(expression, self.values)
+        value = self.evaluate(expression)
         if value is not None and not math.isfinite(value):
             message = f"{name}: {expression.text!r} is {value} at the base case"
             self.problem(place, message, column)

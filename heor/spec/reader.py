@@ -12,7 +12,8 @@ from heor.errors import InputErrors, Place, Problem
 from heor.spec.changes import apply_changes, problems_of
 from heor.spec.checks import check
 from heor.spec.context import Reading, RowReader
-from heor.spec.evidence_rows import read_km, read_life_table, read_targets
+from heor.spec.evidence_rows import check_payer_tables, read_km, read_life_table, read_targets
+from heor.spec.findings import Findings
 from heor.spec.parameter_rows import finish_joint, read_correlations, read_draws, read_parameters
 from heor.spec.payoff_rows import read_adverse_events, read_costs, read_utilities
 from heor.spec.records import Change, Scenario, Spec, State
@@ -65,11 +66,11 @@ def read_study(path: str | Path) -> Spec:
         raise InputErrors(reading.problems)
     name = path.resolve().name if path.is_dir() else path.stem
     spec = _build(reading, name)
-    problems, warnings = check(spec, reading.broken)
-    reading.problems += problems
-    reading.warnings += warnings
+    findings = check(spec, reading.broken)
+    reading.problems += findings.problems
+    reading.warnings += findings.warnings
     if not reading.problems:
-        reading.problems += _scenario_problems(spec)
+        reading.problems += _scenario_problems(spec, findings)
     if reading.problems:
         raise InputErrors(reading.problems)
     return dataclasses.replace(spec, warnings=tuple(sorted(set(reading.warnings))))
@@ -109,6 +110,7 @@ def _build(reading: Reading, name: str) -> Spec:
     strategies = read_strategies(reading)
     states = read_states(reading)
     curves = read_curves(reading, strategies, _endpoints(reading, states))
+    check_payer_tables(reading, strategies)
     tables = {table: found.data() for table, found in reading.tables.items()}
     return Spec(
         name=name,
@@ -163,10 +165,10 @@ def _read_scenarios(reading: Reading) -> tuple[Scenario, ...]:
     )
 
 
-def _scenario_problems(spec: Spec) -> list[Problem]:
+def _scenario_problems(spec: Spec, sound: Findings) -> list[Problem]:
     """Try every scenario on the sound study."""
     return [
         Problem(problem.place, f"{scenario.name}: {problem.message}")
         for scenario in spec.scenarios
-        for problem in problems_of(spec, scenario.changes)
+        for problem in problems_of(spec, scenario.changes, sound)
     ]

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from heor.spec.records import EVIDENCE_GRADES, FAMILIES, PLANNED_FAMILIES, TRIGGERS, UNITS_PER_YEAR
 
 TIME_UNITS = tuple(UNITS_PER_YEAR)
+#: Kinds of payment scheme.
+AGREEMENT_TYPES = ("discount", "response", "rebate", "instalments", "warranty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +281,7 @@ _SCHEMAS = (
                 "type",
                 "choice",
                 "Kind of scheme.",
-                ("discount", "response", "rebate", "instalments", "warranty"),
+                AGREEMENT_TYPES,
             ),
             _need("strategy", "text", "Id of a strategy."),
             _may("endpoint", "text", "Endpoint that decides an outcome rebate."),

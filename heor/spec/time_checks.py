@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from heor.errors import Place
-from heor.spec.context import evaluate
 from heor.spec.findings import Findings, setting_place
 from heor.spec.records import ALL, UNITS_PER_YEAR, Spec, State, Utility
 from heor.spec.units import Range
@@ -84,7 +83,7 @@ def check_km(found: Findings) -> None:
     for curve in spec.curves:
         until = None
         if curve.km_until is not None:
-            until = evaluate(curve.km_until, found.values)
+            until = found.evaluate(curve.km_until)
         elif curve.family != "kaplan_meier":
             continue
         slot = (curve.strategy, curve.endpoint, curve.group)
@@ -104,8 +103,8 @@ def check_km(found: Findings) -> None:
                 )
                 found.problem(curve.place, message, "km_until")
             continue
-        delay = evaluate(curve.delay, found.values) if curve.delay else 0.0
-        factor = evaluate(curve.acceleration, found.values) if curve.acceleration else 1.0
+        delay = found.evaluate(curve.delay) if curve.delay else 0.0
+        factor = found.evaluate(curve.acceleration) if curve.acceleration else 1.0
         reach = last / unit * (factor or 1.0) + (delay or 0.0) / scale
         if km.survival[-1] > 0 and reach < horizon_in_years(spec) - INSTANT:
             message = (
@@ -148,7 +147,7 @@ def check_background(found: Findings) -> None:
     for key, allowed in ranges.items():
         place = setting_place(spec, key)
         expression = getattr(settings, key)
-        value = None if expression is None else evaluate(expression, found.values)
+        value = None if expression is None else found.evaluate(expression)
         if value is not None and not allowed.holds(value):
             found.problem(place, f"{key} is {value:g} at the base case; it must be {allowed}")
         values[key] = value
