@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from heor.cli import options
 from heor.errors import HeorError
 from heor.report import files
-from heor.report.xlsx import LABEL, writing
+from heor.report.workbook import write_tables_workbook
 from heor.spec.reader import shipped_studies
 from heor.spec.schema import TABLES
 from heor.spec.tables import read_tables
@@ -61,7 +60,7 @@ def new(folder: Path, form: str, study: str | None) -> None:
             for path in sorted(source.glob("*.csv")):
                 shutil.copyfile(path, stage / path.name)
         else:
-            _write_workbook(source, stage / book)
+            write_tables_workbook(read_tables(source), stage / book)
         target = folder if form == "csv" else folder / book
         (stage / "README.md").write_text(
             _readme(folder, source, target, form), encoding="utf-8", newline="\n"
@@ -88,27 +87,3 @@ def _readme(folder: Path, source: Path, target: Path, form: str) -> str:
     return README.format(
         name=folder.name, study=source.name, how=how, target=target.as_posix(), tables=rows
     )
-
-
-def _write_workbook(source: Path, path: Path) -> None:
-    """Write the tables of a folder as sheets of one workbook, numbers as numbers."""
-    tables = read_tables(source)
-    with writing(path) as book:
-        for name in TABLES:
-            if name not in tables:
-                continue
-            table = tables[name]
-            sheet = book.sheet(name)
-            sheet.freeze(1)
-            sheet.row(0, 0, table.columns)
-            for place, row in enumerate(table.rows, start=1):
-                for column, text in enumerate(row):
-                    sheet.cell(place, column, _number_or_text(text), LABEL)
-
-
-def _number_or_text(text: str) -> float | str | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return text or None
-    return number if math.isfinite(number) else text
