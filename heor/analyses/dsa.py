@@ -33,7 +33,7 @@ def run(spec: Spec, workers: int = 1) -> DsaResult:
         left_out=tuple(
             (parameter.id, reason)
             for parameter in spec.parameters.values()
-            if parameter.id not in rows and (reason := _reason(parameter))
+            if parameter.id not in rows and (reason := _reason(spec, parameter))
         ),
         draws=draws,
         outcomes=outcomes,
@@ -53,11 +53,11 @@ def _rows_by_parameter(draws: Draws) -> dict[str, tuple[int, int]]:
     return {name: (lows[name], highs[name]) for name in lows}
 
 
-def _reason(parameter: Parameter) -> str:
+def _reason(spec: Spec, parameter: Parameter) -> str:
     """Why an uncertain parameter has no bar; "" for one that is fixed or derived."""
     if parameter.distribution is None:
         return ""
-    if parameter.joint:
+    if parameter.id in draw_sets.drawn_together(spec):
         return "drawn jointly with others, so it does not vary alone"
     if parameter.category.strip().lower() == draw_sets.METHODS_CATEGORY:
         return "a choice of method, not an estimate"

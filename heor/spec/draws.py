@@ -37,7 +37,8 @@ def one_way(spec: Spec) -> Draws:
         interval of its own, in table order. Labels: ``parameter`` (``""`` in row 0) and ``bound``
         (``base``, ``low`` or ``high``).
     """
-    moved = [p for p in _given(spec) if _moves_alone(p)]
+    together = drawn_together(spec)
+    moved = [p for p in _given(spec) if p.id not in together and _moves_alone(p)]
     n = 1 + 2 * len(moved)
     values = {p.id: np.full(n, p.value) for p in _given(spec)}
     for k, parameter in enumerate(moved):
@@ -154,12 +155,20 @@ def _given(spec: Spec) -> list[Parameter]:
     return [p for p in spec.parameters.values() if p.expression is None]
 
 
+def drawn_together(spec: Spec) -> frozenset[str]:
+    """Ids of the parameters that do not vary alone: joint distributions and correlated pairs."""
+    joint = {p.id for p in spec.parameters.values() if p.joint}
+    for pair in spec.correlations:
+        if pair.value != 0 and pair.row != pair.column:
+            joint |= {pair.row, pair.column}
+    return frozenset(joint)
+
+
 def _moves_alone(parameter: Parameter) -> bool:
     low, high = parameter.low, parameter.high
     return (
         low is not None
         and high is not None
-        and not parameter.joint
         and parameter.category.strip().lower() != METHODS_CATEGORY
         and (low, high) != (parameter.value, parameter.value)
     )

@@ -92,6 +92,15 @@ def test_one_way_rows() -> None:
     assert all(same(draws.values[name][:1], base(spec).values[name]) for name in draws.values)
 
 
+def test_one_way_leaves_out_correlated_pairs() -> None:
+    """A correlation of 0 says that the two are independent, so they still move alone."""
+    parameters = [
+        uncertain(name, "normal", 1.0, se=0.1, low=0.5, high=2.0) for name in ("a", "b", "c", "d")
+    ]
+    spec = minimal_spec(parameters, correlations=[pair("x", "a", "b", 0.3), pair("y", "c", "d", 0)])
+    assert one_way(spec).labels["parameter"].tolist() == ["", "c", "c", "d", "d"]
+
+
 def test_one_way_of_an_end_at_the_value() -> None:
     draws = one_way(minimal_spec([fixed("x", 3.0, low=3.0, high=4.0)]))
     assert draws.values["x"].tolist() == [3.0, 3.0, 4.0]
