@@ -174,6 +174,40 @@ def test_modifiers_of_an_exponential(modifiers: dict[str, Cell], expected: float
     assert found == pytest.approx(expected, rel=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("unit", "per_year"), [("day", 365.25), ("week", 365.25 / 7), ("month", 12.0), ("year", 1.0)]
+)
+def test_time_units(unit: str, per_year: float) -> None:
+    """Rate, delay and a cost's interval and window count in their row's own unit."""
+    rate = 0.3 / per_year
+    spec = study(
+        os_only(parameters={"rate": rate}, time_unit=unit, delay=2 * per_year),
+        options=settings(cycle_length=1 / 8, horizon=100.0),
+        costs=[
+            cost("a", "in_state", 1 / per_year, state="os", per=unit),
+            cost(
+                "a", "in_state", 1.0, state="os", until=per_year, time_unit=unit, category="window"
+            ),
+            cost(
+                "a",
+                "schedule",
+                1.0,
+                state="os",
+                every=per_year,
+                until=4.5 * per_year,
+                time_unit=unit,
+            ),
+        ],
+    )
+    outcomes = evaluate(spec, base(spec))
+    assert outcomes.of("a", "ly_undiscounted")[0] == pytest.approx(2 + 1 / 0.3, rel=1e-3)
+    total = outcomes.of("a", "cost_undiscounted:in_state")[0]
+    assert total == pytest.approx(outcomes.of("a", "ly_undiscounted")[0], rel=1e-12)
+    assert outcomes.of("a", "cost_undiscounted:window")[0] == pytest.approx(1, rel=1e-12)
+    expected = 3 + math.exp(-0.3) + math.exp(-0.6)
+    assert outcomes.of("a", "cost_undiscounted:schedule")[0] == pytest.approx(expected, rel=1e-9)
+
+
 def test_waning_hazard_ratio() -> None:
     """Ratio 0.5 to year 1, then linear to 1 at year 3; survival by integrating the hazard."""
 
