@@ -158,7 +158,7 @@ def _folder(folder: Path, problems: list[Problem]) -> Iterator[Table]:
     files = sorted(
         file
         for file in folder.iterdir()
-        if file.suffix.lower() == ".csv" and not file.name.startswith((".", "~"))
+        if file.suffix.lower() == ".csv" and not file.name.startswith((".", "~")) and file.is_file()
     )
     if not files:
         message = "no CSV tables in this folder"
@@ -183,7 +183,11 @@ def _folder(folder: Path, problems: list[Problem]) -> Iterator[Table]:
 
 
 def _decode(file: Path, place: Place, problems: list[Problem]) -> str | None:
-    data = file.read_bytes()
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        problems.append(Problem(place, f"cannot be read ({error.strerror})"))
+        return None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -229,36 +233,45 @@ def _is_comment(text: str) -> bool:
 # --- workbook -------------------------------------------------------------------------------
 
 
-def _workbook(path: Path, problems: list[Problem]) -> Iterator[Table]:
+def _workbook(path: Path, problems: list[Problem]) -> list[Table]:
+    import warnings
     import zipfile
 
     import openpyxl
 
     try:
-        values = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        formulas = openpyxl.load_workbook(path, read_only=True)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        with warnings.catch_warnings():  # of parts of a workbook that hold no cells
+            warnings.simplefilter("ignore")
+            values = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            formulas = openpyxl.load_workbook(path, read_only=True)
+            try:
+                return _sheets(path, values, formulas, problems)
+            finally:
+                values.close()
+                formulas.close()
+    except (OSError, KeyError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
         message = f"cannot be opened as an .xlsx workbook ({error})"
         problems.append(Problem(Place(str(path)), message))
-        return
+        return []
+
+
+def _sheets(path: Path, values: Any, formulas: Any, problems: list[Problem]) -> list[Table]:
+    """Read the sheets that are input tables; others must be those of a report."""
     report = {title.lower() for title in REPORT_SHEETS}
-    try:
-        for title in values.sheetnames:
-            lower = title.strip().lower()
-            place = Place(str(path), sheet=title)
-            schema = TABLES.get(lower)
-            if schema is None:
-                if lower not in report and not lower.startswith("calc "):
-                    hint = did_you_mean(title, TABLES)
-                    problems.append(Problem(place, f"`{title}` is not an input table{hint}"))
-                continue
-            raw = _sheet_rows(values[title], formulas[title])
-            table = _build(schema, place, raw, problems)
-            if table is not None:
-                yield table
-    finally:
-        values.close()
-        formulas.close()
+    tables = []
+    for title in values.sheetnames:
+        lower = title.strip().lower()
+        place = Place(str(path), sheet=title)
+        schema = TABLES.get(lower)
+        if schema is None:
+            if lower not in report and not lower.startswith("calc "):
+                hint = did_you_mean(title, TABLES)
+                problems.append(Problem(place, f"`{title}` is not an input table{hint}"))
+            continue
+        table = _build(schema, place, _sheet_rows(values[title], formulas[title]), problems)
+        if table is not None:
+            tables.append(table)
+    return tables
 
 
 def _sheet_rows(values: Any, formulas: Any) -> list[_RawRow]:
