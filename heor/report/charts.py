@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from heor.report.xlsx import Book, Sheet
@@ -152,12 +152,23 @@ def colour_of(index: int, colours: Sequence[str] = STRATEGY_COLOURS) -> str:
     return colours[index % len(colours)]
 
 
-def xy_chart(book: Book, title: str, series: Sequence[Series], x: Axis, y: Axis) -> Any:
-    """Lines or points over a numeric axis."""
+def xy_chart(
+    book: Book,
+    title: str,
+    series: Sequence[Series],
+    x: Axis,
+    y: Axis,
+    on_top: Sequence[Series] = (),
+) -> Any:
+    """Lines or points over a numeric axis.
+
+    Excel draws later series over earlier ones and LibreOffice the other way round, so the series
+    that must stay in sight, ``on_top``, stand at both ends and once in the legend.
+    """
     chart = book.add_chart({"type": "scatter", "subtype": "straight"})
-    for one in series:
+    for one in (*on_top, *series, *on_top):
         chart.add_series(_options(one))
-    _dress(chart, title, x, y)
+    _dress(chart, title, x, y, hidden=range(len(on_top)))
     return chart
 
 
@@ -199,7 +210,7 @@ def bar_chart(
                 "overlap": 100 if overlap else 0,
             }
         )
-    _dress(chart, title, x, y)
+    _dress(chart, title, replace(x, labels_low=False), y)
     # Reversing the names puts the first on top; crossing at the last keeps the values below.
     chart.set_y_axis(
         y.options()
@@ -233,10 +244,13 @@ def _options(one: Series) -> dict[str, Any]:
     }
 
 
-def _dress(chart: Any, title: str, x: Axis, y: Axis) -> None:
+def _dress(chart: Any, title: str, x: Axis, y: Axis, hidden: Sequence[int] = ()) -> None:
     chart.set_title({"name": title, "name_font": {"size": 12, "color": "#1F3864"}})
     chart.set_x_axis(x.options())
     chart.set_y_axis(y.options())
-    chart.set_legend({"position": "bottom", "font": {"size": 9, "color": _TEXT}})
+    legend: dict[str, Any] = {"position": "bottom", "font": {"size": 9, "color": _TEXT}}
+    if hidden:
+        legend["delete_series"] = list(hidden)
+    chart.set_legend(legend)
     chart.set_chartarea({"border": {"color": "#D9D9D9"}})
     chart.show_blanks_as("gap")

@@ -207,6 +207,21 @@ def safe_names(ids: Sequence[str]) -> dict[str, str]:
     return names
 
 
+def _worksheet_class() -> Any:
+    """XlsxWriter's worksheet without its search for functions newer than Excel 2010.
+
+    It tries some thirty patterns on every formula, which is most of the time of a report. No
+    formula here uses such a function (a test sees to it).
+    """
+    from xlsxwriter.worksheet import Worksheet
+
+    class PlainWorksheet(Worksheet):
+        def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
+            return formula.removeprefix("=")
+
+    return PlainWorksheet
+
+
 class Book:
     """A workbook in the making; `writing` makes one and puts the whole file in its place."""
 
@@ -215,6 +230,7 @@ class Book:
 
         self._book = xlsxwriter.Workbook(str(path), {"in_memory": True})
         self._book.set_properties(dict(properties or {}))
+        self._worksheet = _worksheet_class()
         self._formats: dict[Style, Any] = {}
         self.sheets: dict[str, Sheet] = {}
 
@@ -231,7 +247,7 @@ class Book:
     def sheet(self, title: str) -> Sheet:
         """Add a sheet; its title is made safe and unique."""
         safe = safe_title(title, self.sheets)
-        sheet = Sheet(self, safe, self._book.add_worksheet(safe))
+        sheet = Sheet(self, safe, self._book.add_worksheet(safe, self._worksheet))
         self.sheets[safe] = sheet
         return sheet
 
@@ -394,14 +410,15 @@ class Sheet:
         area: tuple[int, int, int, int] | None = None,
         pages: int = 0,
         grid: bool = False,
+        large: bool = False,
     ) -> None:
-        """Landscape A4, as wide as the page, titles repeated, page numbers at the foot.
+        """Landscape, as wide as the page, titles repeated, page numbers at the foot.
 
         ``pages`` limits the pages below each other (0: as many as it takes); ``grid`` keeps the
-        gridlines on the screen.
+        gridlines on the screen; ``large`` is A3 instead of A4.
         """
         sheet = self._sheet
-        sheet.set_paper(9)
+        sheet.set_paper(8 if large else 9)
         sheet.set_landscape()
         sheet.fit_to_pages(1, pages)
         sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)

@@ -140,11 +140,12 @@ def _place_plane(
                 dash=dashes[index % len(dashes)],
             )
         )
+    marks = []
     for offset, (name, marker, hollow) in enumerate(
-        (("Mean of the draws", "diamond", False), ("Base case", "square", True))
+        (("Mean of the draws", "diamond", False), ("Base case", "x", True))
     ):
         row = point_row + offset
-        series.append(
+        marks.append(
             Series(
                 name=name,
                 x=Cells(sheet, 1, row, row),
@@ -164,6 +165,7 @@ def _place_plane(
         series,
         Axis(title="QALYs gained", low=x_low, high=x_high, step=x_step, number_format=digits),
         Axis(title=f"Extra cost, {words}", low=y_low, high=y_high, step=y_step, number_format=form),
+        on_top=marks,
     )
     sheet.place(
         top,

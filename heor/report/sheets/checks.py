@@ -68,7 +68,11 @@ def _write_identities(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet.text(row, 2, must, Style(align="right"))
         condition = test(cell_name(row, 1))
         sheet.formula(
-            row, 3, f'=IF({condition},"PASS","FAIL")', "PASS", Style("formula", bold=True)
+            row,
+            3,
+            f'=IF({condition},"PASS","FAIL")',
+            "PASS",
+            Style("formula", bold=True, align="center"),
         )
         sheet.red_when(row, 3, "FAIL")
         row += 1

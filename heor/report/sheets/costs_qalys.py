@@ -75,7 +75,7 @@ def write_costs_qalys(ctx: Context, sheet: Sheet) -> None:
         columns = [ctx.label(s) for s in ctx.strategies]
         columns += [f"{ctx.label(s)} − {ctx.label(ctx.reference)}" for s in ctx.others]
         heads = [f"{c}, discounted" for c in columns] + [f"{c}, undiscounted" for c in columns]
-        row = table_head(sheet, row, [block.title.split(",")[0].split(" by ")[1], *heads], 44)
+        row = table_head(sheet, row, ["Health state" if block.by_state else "Category", *heads], 44)
         row = _write_block(ctx, sheet, row, block, wide)
         row += 1
     sheet.widths((34, *([15] * (2 * wide))))

@@ -10,7 +10,7 @@ from heor.report.sheets.layout import Context, heading, lines, table_head, wrapp
 from heor.report.xlsx import BOLD, HEADER, LABEL, NOTE, TITLE, WARNING, WRAP, Sheet, Style
 
 #: Last column of the Cover's paragraphs, and the characters they hold.
-LAST_COLUMN, CHARACTERS = 7, 165
+LAST_COLUMN, CHARACTERS = 7, 185
 
 _USE = (
     "Blue cells on the input sheets (settings, parameters, curves, costs, …) are yours to edit; "
@@ -81,7 +81,7 @@ def _write_problem(ctx: Context, sheet: Sheet, row: int) -> int:
             continue
         sheet.text(row, 0, name, BOLD)
         sheet.merge(row, 1, LAST_COLUMN, text, WRAP)
-        sheet.height(row, 13.5 * wrapped_lines(text, 135) + 2)
+        sheet.height(row, 13.5 * wrapped_lines(text, 150) + 2)
         row += 1
     return row
 

@@ -25,6 +25,7 @@ ROWS_PER_PAGE = 110
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NUMERIC_KINDS = ("number", "expression")
 _NUMERIC_COLUMNS = ("value", "price_year", "year")
+_MONEY_COLUMNS = ("value", "low", "high", "se")
 _LONG = ("note", "citation", "label", "purpose", "parameters", "source", "url", "amount", "value")
 _WIDEST = {"note": 60, "citation": 80, "url": 46, "purpose": 50, "parameters": 34, "label": 38}
 
@@ -63,7 +64,8 @@ def write_table(book: Book, table: TableData) -> Sheet:
         for row, texts in enumerate(table.rows, start=1):
             value = typed(texts[column]) if numeric else texts[column]
             if value != "":
-                style = _style(name, kinds[name], value, row in money)
+                separate = row in money and name in _MONEY_COLUMNS
+                style = _style(name, kinds[name], value, separate)
                 sheet.cell(row, column, value, style if column else replace(style, indent=0))
     _add_choices(sheet, table)
     widths = [_width(table, column) for column in range(len(table.columns))]
@@ -73,7 +75,7 @@ def write_table(book: Book, table: TableData) -> Sheet:
         fit_height(sheet, row, [(text, width) for name, text, width in cells if name in _LONG])
     sheet.freeze(1, 0 if len(table.columns) < 6 else 1)
     pages = -(-len(table.rows) // ROWS_PER_PAGE) if sum(widths) < 120 else 0
-    sheet.print_setup(repeat=(0, 0), pages=pages, grid=True)
+    sheet.print_setup(repeat=(0, 0), pages=pages, grid=True, large=sum(widths) > 160)
     return sheet
 
 
@@ -150,7 +152,7 @@ def _add_base_values(
     sheet.row(
         0, first, ("calc: base value", "calc: name", "calc: value in results", "calc: changed")
     )
-    sheet.widths((14, 20, 14, 12), first)
+    sheet.widths((16, 20, 20, 16), first)
     value_column = table.columns.index("value")
     units = _column(table, "unit")
     tolerance = ctx.cells["tolerance"]

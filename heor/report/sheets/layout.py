@@ -192,7 +192,7 @@ def lines(sheet: Sheet, row: int, texts: Sequence[str], last_column: int, chars:
 
 def fit_height(sheet: Sheet, row: int, texts: Sequence[tuple[str, float]]) -> None:
     """Make a row high enough for wrapped texts, each with the width of its column."""
-    most = max((wrapped_lines(text, int(width * 0.92)) for text, width in texts), default=1)
+    most = max((wrapped_lines(text, int(width * 1.1)) for text, width in texts), default=1)
     if most > 1:
         sheet.height(row, 13.5 * most + 2)
 

@@ -61,7 +61,7 @@ def write_scenarios(ctx: Context, sheet: Sheet) -> None:
         )
         row = _write_scenario_rows(ctx, sheet, start, one.id, index)
         _place_scenario_chart(ctx, sheet, start, row, one.id, at)
-        row = max(row + 2, start + _chart_rows(len(ctx.results.scenarios)) + 3)
+        row += _chart_rows(len(ctx.results.scenarios)) + 4
     sheet.widths(_WIDTHS)
     sheet.freeze(4, 1)
     sheet.print_setup(area=(0, 0, row, 8))
@@ -154,10 +154,10 @@ def _place_scenario_chart(
     )
     chart.set_legend({"none": True})
     sheet.place(
-        start - 1,
-        10,
+        end + 1,
+        0,
         chart,
-        width=860,
+        width=1000,
         height=160 + 19 * len(changes),
         alt=f"Bars of the change in incremental net monetary benefit of {ctx.label(strategy)} "
         f"in each scenario, at {at}.",
@@ -232,8 +232,9 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int, comparison: DsaCompa
     for bar in bars:
         sheet.text(row, 0, bar.label or bar.parameter)
         sheet.text(row, 1, bar.unit, Style(align="right"))
-        sheet.number(row, 2, bar.low.value, Style("value", align="right"))
-        sheet.number(row, 3, bar.high.value, Style("value", align="right"))
+        unit = "count" if min(abs(bar.low.value), abs(bar.high.value)) >= 1000 else ""
+        for column, point in ((2, bar.low), (3, bar.high)):
+            sheet.number(row, column, point.value, Style("value", unit=unit, align="right"))
         for column, point in ((4, bar.low), (5, bar.high)):
             sheet.number(row, column, point.inmb[index], _MONEY)
         cells = (cell_name(row, 4), cell_name(row, 5), base_cell)

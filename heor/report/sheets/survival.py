@@ -10,8 +10,8 @@ import numpy as np
 from heor.report.charts import REFERENCE_COLOUR, Axis, Cells, Series, colour_of, xy_chart
 from heor.report.sheets.base_case import DASH
 from heor.report.sheets.calc_trace import FIRST_ROW, shown_until, state_chart, trace_columns
-from heor.report.sheets.layout import Context, head, heading, table_head
-from heor.report.xlsx import AFTER, HEADER, Sheet, Style, cell_name
+from heor.report.sheets.layout import Context, fit_height, head, heading, table_head
+from heor.report.xlsx import AFTER, HEADER, WRAP, Sheet, Style, cell_name
 from heor.spec.parameters import FloatArray
 from heor.spec.records import ALL, UNITS_PER_YEAR, KaplanMeier, ValidationTarget
 
@@ -20,6 +20,11 @@ LANDMARKS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 
 #: Size of a chart in pixels, and the rows of 20 pixels it covers with a gap.
 WIDTH, HEIGHT, CHART_ROWS = 660, 420, 22
+
+_LABEL_WIDTH = 46
+
+#: Shortest time axis in years.
+SHORTEST = 2.0
 
 #: Column of the second chart of a row, and more charts than any sheet needs.
 SECOND_COLUMN, MOST_CHARTS = 5, 200
@@ -80,7 +85,7 @@ def write_survival(ctx: Context, sheet: Sheet) -> None:
     for strategy in ctx.strategies:
         chart, alt = state_chart(ctx, strategy)
         sheet.place(*next(spots), chart, width=WIDTH, height=HEIGHT, alt=alt)
-    sheet.widths((44, 16, 12, 15, 10, 10, 10, 10, 10, 10, 12, 12, 13, 34, 9, 9))
+    sheet.widths((_LABEL_WIDTH, 16, 12, 15, 10, 10, 10, 10, 10, 10, 12, 12, 13, 34, 9, 9))
     sheet.freeze(4, 0)
     sheet.print_setup(area=(0, 0, printed - 1, 13))
 
@@ -117,7 +122,7 @@ def _known_until(ctx: Context, keys: list[_Key]) -> float | None:
         if _target_key(target) in keys:
             time = target.value if target.time is None else target.time
             ends.append(time / UNITS_PER_YEAR[target.time_unit])
-    return float(np.ceil(max(ends) * (1 - 1e-9))) if ends else None
+    return max(float(np.ceil(max(ends) * (1 - 1e-9))), SHORTEST) if ends else None
 
 
 def _curve(ctx: Context, key: _Key) -> FloatArray | None:
@@ -172,7 +177,7 @@ def _write_landmarks(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet.text(row, 1, strategy, Style(align="right"))
         sheet.text(row, 2, group, Style(align="right"))
         median = crossing_time(time, curve, 0.5)
-        shown = DASH if median is None else median * UNITS_PER_YEAR["month"]
+        shown = DASH if not median else median * UNITS_PER_YEAR["month"]
         sheet.cell(row, 3, shown, Style("value", unit="month", align="right"))
         trace_sheet = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
         for offset, year in enumerate(years):
@@ -253,7 +258,8 @@ def _write_targets(ctx: Context, sheet: Sheet, row: int, found: dict[_Key, _Poin
     for target in _in_order(ctx, ctx.results.spec.validation_targets):
         median = target.time is None
         style = Style("value", unit="month" if median else "share", align="right")
-        sheet.text(row, 0, target.label)
+        sheet.text(row, 0, target.label, WRAP)
+        fit_height(sheet, row, ((target.label, _LABEL_WIDTH),))
         for column, text in ((1, target.strategy), (2, target.endpoint), (3, target.group or ALL)):
             sheet.text(row, column, text, Style(align="right"))
         sheet.cell(row, 4, target.time, Style("value", align="right"))
