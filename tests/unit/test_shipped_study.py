@@ -338,7 +338,8 @@ def test_the_banner_says_what_the_study_is_not(study: Spec) -> None:
 
 def test_the_funnel_gives_the_number_of_eligible_patients(study: Spec) -> None:
     """Evidence: 47.0 per million reach the next line, 14.1 of them eligible."""
-    value = {row[0]: row[2] for row in study.tables["budget"].rows if row[0] != "uptake"}
+    rows = study.tables["budget"].rows
+    value = {row[0]: row[2] for row in rows if row[0] != "uptake" and "context" not in row[0]}
     number = {item: float(text) for item, text in value.items()}
     cases = number.pop("advanced nonsquamous NSCLC, US, 2025")
     people = number.pop("US population, 2025") / number.pop("plan members")
