@@ -49,7 +49,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correlation:
-    """One pair: a Spearman rank correlation, or a covariance cell of a multivariate normal group."""
+    """One pair: a Spearman rank correlation, or a covariance cell of a normal group."""
 
     group: str
     row: str

@@ -100,7 +100,7 @@ class Settings:
     psa_replicates: int
     #: what to say before any result; lines parted by ``|``
     banner: str = ""
-    #: settings key -> (text as written or preset's, where it came from: "settings", "preset us", "default")
+    #: settings key -> (its text, where that came from: "settings", "preset us" or "default")
     origin: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     #: settings key -> where it stands, for messages
     places: Mapping[str, Place] = field(default_factory=dict)
@@ -208,8 +208,11 @@ class AdverseEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of a study: ``target`` is a parameter id, a settings key, or
-    ``curve:strategy.endpoint.group``; ``value`` is the text to put there."""
+    """One change of a study.
+
+    ``target`` is a parameter id, a settings key, or ``curve:strategy.endpoint.group``; ``value``
+    is the text to put there.
+    """
 
     target: str
     value: str
@@ -241,7 +244,7 @@ class LifeTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KaplanMeier:
-    """A published Kaplan-Meier curve; arrays ``(point,)``, times in ``time_unit``, rising from 0."""
+    """A published Kaplan-Meier curve; arrays ``(point,)``, times in ``time_unit`` rise from 0."""
 
     strategy: str
     endpoint: str
@@ -350,7 +353,7 @@ class Spec:
         )
 
     def categories(self) -> tuple[str, ...]:
-        """Cost categories in order of first appearance; adverse events last, where there are any."""
+        """Cost categories in order of appearance; adverse events last, where there are any."""
         names = list(dict.fromkeys(cost.category for cost in self.costs))
         if self.adverse_events and ADVERSE_EVENT_CATEGORY not in names:
             names.append(ADVERSE_EVENT_CATEGORY)
