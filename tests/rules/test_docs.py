@@ -67,6 +67,13 @@ def test_commands_in_documents_exist() -> None:
             assert name in allowed, f"{path.name}: heor {name}"
 
 
+def test_the_output_shown_in_the_readme_is_what_is_printed() -> None:
+    shown = re.search(r"<!-- output of heor base-case.*?```text\n(.*?)```", README, flags=re.DOTALL)
+    assert shown is not None
+    printed = CliRunner().invoke(main, ["base-case"], env={"COLUMNS": "80"}).stdout
+    assert shown[1] in printed, "renew the block in README.md from `heor base-case`"
+
+
 def test_generated_tables_are_current() -> None:
     source = ROOT / "docs" / "make_tables.py"
     spec = importlib.util.spec_from_file_location("make_tables", source)
