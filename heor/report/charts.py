@@ -112,10 +112,12 @@ def nice_limits(low: float, high: float, parts: int = 6) -> tuple[float, float, 
     (-50.0, 250.0, 50.0)
     """
     low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        high = 1.0
     step = nice_step(high - low, parts)
     return (
         float(f"{math.floor(low / step + 1e-9) * step:.10g}"),
-        float(f"{math.ceil(high / step - 1e-9) * step:.10g}") or step,
+        float(f"{math.ceil(high / step - 1e-9) * step:.10g}"),
         step,
     )
 
@@ -141,7 +143,7 @@ def lighter(colour: str, share: float = 0.55) -> str:
     Examples
     --------
     >>> lighter("#0072B2", 0.5)
-    '#80B8D8'
+    '#80B9D9'
     """
     parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return "#" + "".join(f"{int(part + (255 - part) * share + 0.5):02X}" for part in parts)

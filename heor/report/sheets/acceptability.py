@@ -223,11 +223,12 @@ def write_ceac(ctx: Context, sheet: Sheet) -> None:
     chart = xy_chart(
         ctx.book,
         "Cost-effectiveness acceptability curves and frontier",
-        [*series, frontier],
+        series,
         x,
         Axis(
             title="Probability of being cost-effective", low=0, high=1, step=0.2, number_format="0%"
         ),
+        on_top=[frontier],
     )
     alt = "Probability that each strategy has the highest net benefit, by threshold."
     sheet.place(first - 1, len(labels) + 4, chart, width=760, height=460, alt=alt)

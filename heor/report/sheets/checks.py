@@ -117,7 +117,7 @@ def _write_identities(ctx: Context, sheet: Sheet, row: int) -> int:
             lambda cell: f"{cell}<=1+{qaly}",
         )
     if "changed" in ctx.cells:
-        changed = ctx.parameters_changed()
+        changed = len(ctx.changed_parameters())
         sheet.text(row, 0, "Parameters that differ from those the results were made with")
         formula = f'=COUNTIF({ctx.cells["changed"]},"changed")'
         sheet.formula(row, 1, formula, float(changed), Style("formula", align="right"))

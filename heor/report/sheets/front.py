@@ -38,6 +38,13 @@ def write_cover(ctx: Context, sheet: Sheet) -> None:
             sheet.height(row, 13.5 * wrapped_lines(text, CHARACTERS) + 3)
             row += 1
         row += 1
+    changed = ctx.changed_parameters()
+    if changed:
+        shown = ", ".join(f"{i} = {spec.parameters[i].value:g}" for i in changed)
+        text = f"Made with values other than those of the parameters table: {shown}."
+        sheet.merge(row, 0, LAST_COLUMN, text, WARNING)
+        sheet.height(row, 13.5 * wrapped_lines(text, CHARACTERS) + 3)
+        row += 2
     row = _write_problem(ctx, sheet, row) + 1
     row = _write_headline(ctx, sheet, row) + 1
     row = _write_status(ctx, sheet, row) + 1
@@ -74,7 +81,7 @@ def _write_problem(ctx: Context, sheet: Sheet, row: int) -> int:
             "Discounting",
             f"costs {costs}, outcomes {outcomes} a year; {settings.discounting.replace('_', ' ')}",
         ),
-        ("Structure", "partitioned survival, response groups mixed by weight"),
+        ("Structure", _structure(ctx)),
     ]
     for name, text in pairs:
         if not text:
@@ -84,6 +91,13 @@ def _write_problem(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet.height(row, 13.5 * wrapped_lines(text, 150) + 2)
         row += 1
     return row
+
+
+def _structure(ctx: Context) -> str:
+    states = ", ".join(s.label for s in ctx.results.spec.states)
+    grouped = any(len(trace.weights) > 1 for trace in ctx.traces.values())
+    groups = "; curves of response groups mixed by weight" if grouped else ""
+    return f"partitioned survival with the states {states}{groups}"
 
 
 def _setting_note(ctx: Context, key: str) -> str:
@@ -171,9 +185,10 @@ def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
     row += 1
     if "inputs changed" in ctx.cells:
         sheet.text(row, 0, "Parameters since the run", BOLD)
-        words = ("as in the run", "CHANGED: run again")
+        words = ("as in the run", "CHANGED: see parameters")
+        changed = ctx.changed_parameters()
         formula = f'=IF({ctx.cells["inputs changed"]}=0,"{words[0]}","{words[1]}")'
-        now = words[int(ctx.parameters_changed() > 0)]
+        now = words[int(len(changed) > 0)]
         sheet.formula(row, 1, formula, now, Style("formula", bold=True))
         sheet.red_when(row, 1, "CHANGED")
         row += 1

@@ -66,10 +66,10 @@ class Context:
     cells: dict[str, str] = field(default_factory=dict)
     table_values: Mapping[str, float] = field(default_factory=dict)
 
-    def parameters_changed(self) -> int:
-        """Parameters whose base value in the tables is not the one the results were made with."""
+    def changed_parameters(self) -> list[str]:
+        """Parameters whose value in the tables is not the one the results were made with."""
         made = self.results.spec.parameters
-        return sum(value_changed(v, made[i].value) for i, v in self.table_values.items())
+        return [i for i, v in self.table_values.items() if value_changed(v, made[i].value)]
 
     @property
     def currency(self) -> str:

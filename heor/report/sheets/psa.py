@@ -156,7 +156,7 @@ def write_summary(ctx: Context, sheet: Sheet) -> None:
     row = _write_comparison(ctx, sheet, row + 1)
     row = _write_probabilities(ctx, sheet, row + 1)
     row = _write_base_checks(ctx, sheet, row + 1)
-    sheet.widths((44, *([16] * 8), 40))
+    sheet.widths((44, *([17] * (4 + len(ctx.strategies) + 3 * len(ctx.others)))))
     sheet.freeze(4, 1)
     sheet.print_setup(pages=1)
 
@@ -285,8 +285,8 @@ def _write_probabilities(ctx: Context, sheet: Sheet, row: int) -> int:
     columns += [f"INMB {ctx.label(one.id)}, {money}" for one in made.increments]
     columns += [f"MCSE INMB {ctx.label(one.id)}" for one in made.increments]
     columns += [f"MCSE probability {ctx.label(one.id)}" for one in made.increments]
-    heads = (f"Threshold, {money} per QALY", *columns, "Highest mean NMB", f"EVPI, {money}")
-    row = table_head(sheet, row, heads, 44)
+    heads = (f"Threshold, {money} per QALY", *columns, f"EVPI, {money}", "Highest mean NMB")
+    row = table_head(sheet, row, heads, 44, texts=heads[-1:])
     share, amount = Style("value", unit="proportion"), Style("value", unit="money")
     right = Style("value", unit="money", align="right")
     for index, threshold in enumerate(made.thresholds):
@@ -307,8 +307,8 @@ def _write_probabilities(ctx: Context, sheet: Sheet, row: int) -> int:
             _write_finite(sheet, row, column, error, Style("value", unit="share", align="right"))
             column += 1
         best = at.strategies[int(at.best[index])]
-        sheet.text(row, column, ctx.label(best), Style(align="right"))
-        sheet.number(row, column + 1, float(at.evpi[index]), amount)
+        sheet.number(row, column, float(at.evpi[index]), amount)
+        sheet.text(row, column + 1, ctx.label(best), AFTER)
         row += 1
     return row
 
@@ -363,7 +363,7 @@ def write_convergence(ctx: Context, sheet: Sheet) -> None:
         row = _write_running(ctx, sheet, row, one) + 2
     sheet.widths((12, *([15] * 7)))
     sheet.freeze(4, 0)
-    sheet.print_setup(area=(0, 0, row, 18), pages=1)
+    sheet.print_setup(area=(0, 0, row, 18), pages=len(made.convergence))
 
 
 def _write_running(ctx: Context, sheet: Sheet, row: int, one: Convergence) -> int:

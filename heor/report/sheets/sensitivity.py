@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heor.analyses.results import DsaComparison, DsaPoint, ScenarioResult
+from heor.analyses.results import DsaBar, DsaComparison, DsaPoint, ScenarioResult
 from heor.report.charts import (
     HIGH_COLOUR,
     LOW_COLOUR,
@@ -187,6 +187,19 @@ def _parameter_label(ctx: Context, identifier: str) -> str:
     return parameter.label if parameter is not None and parameter.label else identifier
 
 
+def _moving(comparison: DsaComparison, index: int) -> tuple[DsaBar, ...]:
+    """Bars of the tornado: the largest of those that move the result."""
+    bars = comparison.by_swing(index)
+    return tuple(bar for bar in bars if bar.swing[index] > 0)[:TORNADO_BARS]
+
+
+def _shown(value: float) -> str:
+    """Format of a parameter's value: as it is when short, else rounded."""
+    if abs(value) >= 1000:
+        return "count"
+    return "" if float(f"{value:.4g}") == value else "number"
+
+
 def _ratio(point: DsaPoint) -> float | str:
     return ratio_value(point.delta_cost, point.delta_qaly)
 
@@ -206,7 +219,7 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int, comparison: DsaCompa
     )
     chart_row = row
     bars = comparison.by_swing(index)
-    row += (180 + 22 * min(len(bars), TORNADO_BARS)) // 20 + 2
+    row += (180 + 22 * len(_moving(comparison, index))) // 20 + 2
     sheet.text(row, 4, f"Base INMB, {money}", Style(bold=True, align="right"))
     sheet.number(row, 5, base.inmb[index], _MONEY)
     base_cell = cell_name(row, 5, absolute=True)
@@ -232,8 +245,8 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int, comparison: DsaCompa
     for bar in bars:
         sheet.text(row, 0, bar.label or bar.parameter)
         sheet.text(row, 1, bar.unit, Style(align="right"))
-        unit = "count" if min(abs(bar.low.value), abs(bar.high.value)) >= 1000 else ""
         for column, point in ((2, bar.low), (3, bar.high)):
+            unit = _shown(point.value)
             sheet.number(row, column, point.value, Style("value", unit=unit, align="right"))
         for column, point in ((4, bar.low), (5, bar.high)):
             sheet.number(row, column, point.inmb[index], _MONEY)
@@ -251,7 +264,7 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int, comparison: DsaCompa
         sheet.cell(row, 9, _ratio(bar.low), _RATIO)
         sheet.cell(row, 10, _ratio(bar.high), _RATIO)
         row += 1
-    if bars:
+    if _moving(comparison, index):
         _place_tornado(ctx, sheet, chart_row, first, comparison, index, at)
     return row
 
@@ -265,7 +278,7 @@ def _place_tornado(
     index: int,
     at: str,
 ) -> None:
-    bars = comparison.by_swing(index)[:TORNADO_BARS]
+    bars = _moving(comparison, index)
     base = comparison.base.inmb[index]
     changes = [p.inmb[index] - base for bar in bars for p in (bar.low, bar.high)]
     low, high, step = nice_limits(min(changes), max(changes))

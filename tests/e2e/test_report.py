@@ -1,0 +1,276 @@
+"""The report workbook of a whole study: complete, safe, readable again, right when recalculated."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from heor.analyses import base_case
+from heor.errors import Place
+from heor.report.workbook import SHEETS, write_report
+from heor.report.xlsx import writing
+from heor.spec.changes import apply_changes
+from heor.spec.reader import read_study, shipped_studies
+from heor.spec.records import Change
+from heor.study import Plan, run_study
+
+DRAWS = 40
+NEWER = re.compile(r"_xlfn|\b(LET|LAMBDA|XLOOKUP|IFS|TEXTJOIN|FILTER|SORT|UNIQUE|SEQUENCE)\(")
+UNSAFE = re.compile(
+    r"\b(HYPERLINK|WEBSERVICE|INDIRECT|OFFSET|NOW|TODAY|RAND|RANDBETWEEN|CELL|INFO|DDE|RTD|CALL)\("
+)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return run_study(read_study(shipped_studies() / "three_strategies"), Plan(draws=DRAWS))
+
+
+@pytest.fixture(scope="module")
+def report(results, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.xlsx"
+    write_report(results, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def values(report):
+    return openpyxl.load_workbook(report, data_only=True)
+
+
+@pytest.fixture(scope="module")
+def formulas(report):
+    return openpyxl.load_workbook(report)
+
+
+def every_formula(book):
+    for sheet in book:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    yield sheet.title, cell.coordinate, cell.value
+
+
+def find(sheet, text, column=1):
+    """Row of the first cell of a column with a text."""
+    return next(row for row in range(1, sheet.max_row + 1) if sheet.cell(row, column).value == text)
+
+
+def test_sheets_stand_in_order(results, values):
+    titles = values.sheetnames
+    assert titles[:2] == ["Cover", "Contents"]
+    tables = list(results.spec.tables)
+    assert titles[2 : 2 + len(tables)] == tables
+    rest = titles[2 + len(tables) :]
+    traces = [f"Calc Trace {s}" for s in results.spec.strategy_ids()]
+    kinds = [kind.title for kind in SHEETS]
+    assert rest == [kinds[0], *traces, *kinds[1:]]
+    listed = [values["Contents"].cell(row, 1).value for row in range(4, 4 + len(titles) - 1)]
+    assert listed == [title for title in titles if title != "Contents"]
+
+
+def test_every_formula_has_a_value(values, formulas):
+    found = list(every_formula(formulas))
+    assert len(found) > 3000
+    empty = [place for place in found if values[place[0]][place[1]].value is None]
+    blank_text = {title for title, _, _ in empty}
+    assert blank_text <= {"parameters"}, "only `calc: changed` may be an empty text"
+    for sheet in values:
+        for row in sheet.iter_rows(values_only=True):
+            assert not [v for v in row if isinstance(v, str) and v.startswith("#")], sheet.title
+
+
+def test_formulas_are_old_safe_and_short(formulas):
+    for title, place, text in every_formula(formulas):
+        assert not NEWER.search(text), (title, place, text)
+        assert not UNSAFE.search(text), (title, place, text)
+        assert "[" not in text
+        assert len(text) <= 8192
+
+
+def test_the_scanners_can_fail():
+    assert NEWER.search("=_xlfn.IFS(A1)")
+    assert NEWER.search("=LET(x,1,x)")
+    assert UNSAFE.search("=1+RAND()")
+
+
+def test_formulas_hold_no_numbers_but_0_and_1(formulas):
+    for title, place, text in every_formula(formulas):
+        if title in ("parameters", "curves", "utilities", "costs", "adverse_events", "budget"):
+            continue  # the user's own expressions
+        plain = re.sub(r"'[^']*'!|\"[^\"]*\"", "", text)
+        plain = re.sub(r"\$?[A-Z]{1,3}\$?\d+", "", plain)
+        assert set(re.findall(r"\d+(?:\.\d+)?", plain)) <= {"0", "1"}, (title, place, text)
+
+
+def test_nothing_hidden_protected_linked_or_active(report, values):
+    assert all(sheet.sheet_state == "visible" for sheet in values)
+    assert not any(sheet.protection.sheet for sheet in values)
+    assert values.active.title == "Cover"
+    with zipfile.ZipFile(report) as archive:
+        names = archive.namelist()
+    assert not [n for n in names if "vba" in n.lower() or "externalLink" in n]
+
+
+def test_every_result_sheet_says_where_it_came_from(results, values):
+    spec = results.spec
+    inputs = {*spec.tables, "Cover", "Contents"}
+    for sheet in values:
+        if sheet.title in inputs:
+            continue
+        head = " ".join(str(sheet.cell(row, 1).value) for row in (1, 2, 3))
+        assert f"heor {results.version}" in head, sheet.title
+        assert spec.input_hash[:16] in head, sheet.title
+        assert str(results.psa.seed) in head, sheet.title
+        assert "Research model" in head, sheet.title
+        assert "computed by heor" in head, sheet.title
+    for title in ("PSA summary", "PSA results", "PSA draws", "CE plane", "CEAC & CEAF", "EVPI"):
+        assert f"{DRAWS} draws" in values[title]["A3"].value
+
+
+def test_cover_shows_the_headline_and_the_warnings(results, values):
+    cover = values["Cover"]
+    texts = [cell.value for row in cover.iter_rows() for cell in row if cell.value is not None]
+    for line in results.banner:
+        assert line in texts
+    assert results.spec.input_hash in texts
+    row = find(cover, "New drug at high dose")
+    pair = next(p for p in results.base.pairwise if p.id == "high_dose")
+    assert cover.cell(row, 2).value == pytest.approx(pair.delta_cost, rel=1e-14)
+    assert cover.cell(row, 3).value == pytest.approx(pair.delta_qaly, rel=1e-14)
+    assert cover.cell(row, 5).value == pytest.approx(pair.icer, rel=1e-14)
+    assert "all pass" in texts
+    assert "as in the run" in texts
+
+
+def test_results_are_the_engine_s(results, values):
+    sheet = values["Results"]
+    row = find(sheet, "Totals per patient") + 3
+    for offset, totals in enumerate(results.base.strategies):
+        cells = [sheet.cell(row + offset, column).value for column in range(2, 9)]
+        wanted = (
+            totals.cost,
+            totals.ly,
+            totals.qaly,
+            totals.evly,
+            totals.cost_undiscounted,
+            totals.ly_undiscounted,
+            totals.qaly_undiscounted,
+        )
+        assert cells == pytest.approx(wanted, rel=1e-14)
+    row = find(sheet, "Fully incremental analysis") + 3
+    for offset, one in enumerate(results.base.incremental):
+        icer = sheet.cell(row + offset, 7).value
+        assert icer == ("–" if one.icer is None else pytest.approx(one.icer, rel=1e-14))
+    assert "extendedly dominated by" in sheet.cell(row + 2, 8).value
+
+
+def test_every_draw_is_stored(results, values):
+    sheet = values["PSA results"]
+    assert sheet.max_row == 8 + DRAWS
+    outcomes = results.psa.outcomes
+    last = [sheet.cell(sheet.max_row, column).value for column in range(1, 6)]
+    first = results.spec.strategy_ids()[0]
+    wanted = [DRAWS, *(outcomes.of(first, name)[-1] for name in ("cost", "qaly", "ly", "evly"))]
+    assert last == pytest.approx(wanted, rel=1e-14)
+
+
+def test_charts_are_native_with_titles_and_alt_text(report):
+    with zipfile.ZipFile(report) as archive:
+        charts = [n for n in archive.namelist() if n.startswith("xl/charts/chart")]
+        drawings = [n for n in archive.namelist() if n.startswith("xl/drawings/drawing")]
+        assert len(charts) >= 15
+        for name in charts:
+            text = archive.read(name).decode()
+            assert text.count("<c:title>") == 3, f"{name}: a title and two axis titles"
+            assert "<c:numCache>" in text
+        for name in drawings:
+            text = archive.read(name).decode()
+            assert text.count("descr=") == text.count("<c:chart ")
+
+
+def test_the_report_reads_back_as_the_same_study(results, report):
+    again = read_study(report)
+    assert again.input_hash == results.spec.input_hash
+    assert (base_case.run(again).outcomes.values == results.base.outcomes.values).all()
+
+
+def test_a_plan_without_analyses_has_no_sheets_for_them(results, tmp_path):
+    path = tmp_path / "base.xlsx"
+    plan = Plan(skip=("accrual", "scenarios", "dsa", "psa"))
+    write_report(run_study(results.spec, plan), path)
+    titles = openpyxl.load_workbook(path, read_only=True).sheetnames
+    assert "Results" in titles
+    assert not {"DSA", "Scenario results", "PSA results", "EVPI"} & set(titles)
+
+
+def test_changed_values_are_said(results, tmp_path):
+    change = Change(target="pfs_rate", value="0.05", place=Place("--set"))
+    changed = apply_changes(results.spec, [change])
+    path = tmp_path / "changed.xlsx"
+    write_report(run_study(changed, Plan(skip=("scenarios", "dsa", "psa"))), path)
+    cover = openpyxl.load_workbook(path, data_only=True)["Cover"]
+    texts = [str(cell.value) for row in cover.iter_rows() for cell in row]
+    if changed.tables == results.spec.tables:
+        assert any("pfs_rate = 0.05" in text for text in texts)
+        assert "CHANGED: see parameters" in texts
+
+
+# --- recalculation -------------------------------------------------------------------------------
+
+PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
+<oor:items xmlns:oor="http://openoffice.org/2001/registry">
+<item oor:path="/org.openoffice.Office.Calc/Formula/Load">
+<prop oor:name="OOXMLRecalcMode" oor:op="fuse"><value>0</value></prop></item></oor:items>
+"""
+
+
+def recalculate(source: Path, folder: Path) -> Path:
+    """Let LibreOffice compute every formula anew; a private profile makes it do so."""
+    program = shutil.which("soffice")
+    if program is None:
+        pytest.skip("LibreOffice (soffice) is not installed: formulas are NOT recalculated")
+    (folder / "profile" / "user").mkdir(parents=True)
+    (folder / "profile" / "user" / "registrymodifications.xcu").write_text(PROFILE, "utf-8")
+    command = [program, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless"]
+    command += ["--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder), str(source)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return folder / source.name
+
+
+@pytest.mark.libreoffice
+def test_recalculation_would_mend_a_wrong_value(tmp_path):
+    """The control: without it, a spreadsheet that never recalculates would pass the next test."""
+    path = tmp_path / "control.xlsx"
+    with writing(path) as book:
+        sheet = book.sheet("s")
+        from heor.report.xlsx import LABEL
+
+        sheet.number(0, 0, 2.0, LABEL)
+        sheet.formula(1, 0, "=A1*A1", 999.0, LABEL)
+    again = openpyxl.load_workbook(recalculate(path, tmp_path / "again"), data_only=True)
+    assert again["s"]["A2"].value == 4
+
+
+@pytest.mark.libreoffice
+@pytest.mark.slow
+def test_every_formula_recalculates_to_its_stored_value(report, values, formulas, tmp_path):
+    again = openpyxl.load_workbook(recalculate(report, tmp_path / "again"), data_only=True)
+    wrong = []
+    for title, place, text in every_formula(formulas):
+        stored, new = values[title][place].value, again[title][place].value
+        if isinstance(stored, (int, float)) and isinstance(new, (int, float)):
+            # Differences of large totals keep the absolute error of the totals.
+            scale = 1e6 if title in ("Checks", "Scenario results", "DSA") else 1e3
+            close = abs(stored - new) <= 1e-9 * abs(stored) + 1e-12 * scale
+        else:
+            close = (stored or "") == (new or "")
+        if not close:
+            wrong.append((title, place, text, stored, new))
+    assert not wrong, wrong[:5]
