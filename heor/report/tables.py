@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD, Box
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -61,11 +60,14 @@ def console(*, no_color: bool = False, stderr: bool = False) -> Console:
 def show(to: Console, parts: Sequence[RenderableType]) -> None:
     """Print the parts of an output, a blank line before each table; a pipe gets plain text."""
     for part in parts:
-        tables = [piece for piece in _pieces(part) if isinstance(piece, Table) and piece.title]
-        for table in tables:
-            table.box, table.show_edge = (SIMPLE_HEAD if to.is_terminal else PLAIN_BOX), False
-        if tables:
+        if isinstance(part, Table) and part.title:
+            part.box, part.show_edge = (SIMPLE_HEAD if to.is_terminal else PLAIN_BOX), False
             to.print()
+            to.print(Text(str(part.title), style="bold"))
+            part.title = None
+        if to.is_terminal:
+            to.print(part)
+            continue
         with to.capture() as printed:
             to.print(part)
         to.out("\n".join(line.rstrip() for line in printed.get().splitlines()))
@@ -121,7 +123,7 @@ def run(results: StudyResults) -> list[RenderableType]:
     ]
     if results.psa_summary is not None:
         parts += [
-            _psa_comparison(results.psa_summary, names, base.currency),
+            *_psa_comparison(results.psa_summary, names, base.currency),
             *_acceptability(results.psa_summary.at_thresholds, names, base.currency),
         ]
     return parts
@@ -188,7 +190,7 @@ def psa(results: StudyResults) -> list[RenderableType]:
             style="dim",
         ),
         _psa_totals(summary, currency),
-        _psa_comparison(summary, names, currency),
+        *_psa_comparison(summary, names, currency),
         *_frontier(summary.incremental, names, currency),
         *_acceptability(summary.at_thresholds, names, currency),
         _quadrants(summary, names),
@@ -216,23 +218,13 @@ def cea(result: CeaResult) -> list[RenderableType]:
 
 def _table(title: str, headings: Sequence[str], words: int = 1) -> Table:
     """Make a table whose first ``words`` columns hold words, the others numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(title=title, pad_edge=False)
     for place, heading in enumerate(headings):
         if place < words:
             table.add_column(heading, overflow="fold", min_width=8)
         else:
             table.add_column(heading, justify="right", no_wrap=True, overflow="fold")
     return table
-
-
-def _pieces(part: RenderableType) -> Iterator[RenderableType]:
-    if isinstance(part, Group):
-        for inner in part.renderables:
-            yield from _pieces(inner)
-    elif isinstance(part, Padding):
-        yield from _pieces(part.renderable)
-    else:
-        yield part
 
 
 def _labels(results: StudyResults) -> dict[str, str]:
@@ -409,12 +401,15 @@ def _value(point: DsaPoint) -> str:
 
 
 def _estimate_cells(value: Estimate, currency: str | None) -> tuple[str, str, str, str]:
+    """Mean, Monte Carlo error and interval; money, or for ``currency`` None years."""
+
     def write(number: float) -> str:
         return years(number) if currency is None else money(number, currency)
 
-    mcse = value.mcse if currency is not None else round(value.mcse, 4)
-    small = write(mcse) if currency is not None else f"{mcse:.4f}"
-    return write(value.mean), small, write(value.low), write(value.high)
+    error = write(value.mcse)
+    if currency is None and error != NONE:
+        error = f"{value.mcse:.4f}"
+    return write(value.mean), error, write(value.low), write(value.high)
 
 
 def _psa_totals(summary: PsaSummary, currency: str) -> Table:
@@ -430,7 +425,9 @@ def _psa_totals(summary: PsaSummary, currency: str) -> Table:
     return table
 
 
-def _psa_comparison(summary: PsaSummary, names: dict[str, str], currency: str) -> RenderableType:
+def _psa_comparison(
+    summary: PsaSummary, names: dict[str, str], currency: str
+) -> list[RenderableType]:
     table = _table(
         f"Over {summary.n:,} draws, against {names[summary.reference]}",
         ("Strategy", "Outcome", "Mean", "MC error", "2.5%", "97.5%"),
@@ -447,7 +444,7 @@ def _psa_comparison(summary: PsaSummary, names: dict[str, str], currency: str) -
             table.add_row(
                 "", "ICER", money(row.icer, currency), money(row.icer_mcse, currency), NONE, NONE
             )
-    return Group(table, *words)
+    return [table, *words]
 
 
 def _acceptability(
