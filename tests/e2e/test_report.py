@@ -27,9 +27,20 @@ UNSAFE = re.compile(
 )
 
 
+#: Ids of the example study renamed to ones that a spreadsheet reads as cells.
+RENAMED = {"pfs_rate": "r", "hr_os_low": "HR1", "price_low": "c1", "price_high": "os24"}
+
+
 @pytest.fixture(scope="module")
-def results():
-    return run_study(read_study(shipped_studies() / "three_strategies"), Plan(draws=DRAWS))
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs") / "three"
+    folder.mkdir()
+    for file in (shipped_studies() / "three_strategies").glob("*.csv"):
+        text = file.read_text("utf-8")
+        for old, new in RENAMED.items():
+            text = re.sub(rf"\b{old}\b", new, text)
+        (folder / file.name).write_text(text, "utf-8")
+    return run_study(read_study(folder), Plan(draws=DRAWS))
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +118,19 @@ def test_formulas_hold_no_numbers_but_0_and_1(formulas):
         plain = re.sub(r"'[^']*'!|\"[^\"]*\"", "", text)
         plain = re.sub(r"\$?[A-Z]{1,3}\$?\d+", "", plain)
         assert set(re.findall(r"\d+(?:\.\d+)?", plain)) <= {"0", "1"}, (title, place, text)
+
+
+def test_unsafe_ids_have_safe_names_and_live_values(results, values, formulas):
+    sheet = values["parameters"]
+    headings = [cell.value for cell in sheet[1]]
+    ids, names = headings.index("id"), headings.index("calc: name")
+    mapping = {row[ids]: row[names] for row in sheet.iter_rows(min_row=2, values_only=True)}
+    assert set(mapping) == set(results.spec.parameters)
+    assert all(mapping[new] == new + "_" for new in RENAMED.values())
+    assert set(mapping.values()) == set(formulas.defined_names)
+    live = headings.index("calc: base value")
+    for row in sheet.iter_rows(min_row=2, values_only=True):
+        assert row[live] == results.spec.parameters[row[ids]].value
 
 
 def test_nothing_hidden_protected_linked_or_active(report, values):
@@ -211,14 +235,14 @@ def test_a_plan_without_analyses_has_no_sheets_for_them(results, tmp_path):
 
 
 def test_changed_values_are_said(results, tmp_path):
-    change = Change(target="pfs_rate", value="0.05", place=Place("--set"))
+    change = Change(target="r", value="0.05", place=Place("--set"))
     changed = apply_changes(results.spec, [change])
     path = tmp_path / "changed.xlsx"
     write_report(run_study(changed, Plan(skip=("scenarios", "dsa", "psa"))), path)
     cover = openpyxl.load_workbook(path, data_only=True)["Cover"]
     texts = [str(cell.value) for row in cover.iter_rows() for cell in row]
     if changed.tables == results.spec.tables:
-        assert any("pfs_rate = 0.05" in text for text in texts)
+        assert any("r = 0.05" in text for text in texts)
         assert "CHANGED: see parameters" in texts
 
 
