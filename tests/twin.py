@@ -492,11 +492,7 @@ class Model:
             s = [sum(column) for column in zip(*curves.values(), strict=True)]
             steps = [s[k] - s[k + 1] for k in range(self.cycles)]
         factors = [1.0 if rate is None else self.cycle_factor(rate, k) for k in range(self.cycles)]
-        return {
-            "events": sum(
-                self.inside(k, start, until) * factors[k] * steps[k] for k in range(self.cycles)
-            )
-        }
+        return {"events": sum(factors[k] * steps[k] for k in range(self.cycles))}
 
     def cost_curves(self, cost: Cost, trace: Trace) -> dict[str, Row]:
         """The curves an item runs along, by the state in which its cost is shown."""
@@ -560,11 +556,11 @@ def _normal_tail(w: float) -> float:
 
 
 def _step(km: KaplanMeier, time: float, unit: str) -> float:
-    """A Kaplan-Meier table at a time of the given unit: right-continuous steps."""
+    """A Kaplan-Meier table at a time of the given unit: steps, right-continuous to rounding."""
     time *= UNITS_PER_YEAR[km.time_unit] / UNITS_PER_YEAR[unit]
     level = 1.0
     for t, s in zip(km.time, km.survival, strict=True):
-        if t <= time:
+        if t <= time * (1 + 1e-9):
             level = float(s)
     return level
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from small_studies import RandomStudy
+from small_studies import WEEK, RandomStudy, cost, curve, life_table, settings, study
 from twin import Model, twin
 
 from heor.engine.evaluate import evaluate
+from heor.engine.timeline import Timeline
 from heor.errors import Place
 from heor.spec.draws import base, sample
 from heor.spec.parameters import Draws
@@ -18,6 +20,7 @@ from heor.spec.records import (
     FAMILIES,
     UTILITY_CAPS,
     Change,
+    KaplanMeier,
     Spec,
 )
 
@@ -85,6 +88,91 @@ def test_generator_reaches_every_feature() -> None:
         for spec in specs
     ]
     assert sum(share > 0.01 for share in shares) >= 20
+
+
+def falling_to_zero(**changes: object) -> KaplanMeier:
+    """A Kaplan-Meier OS of strategy ``a`` whose last step is to 0."""
+    values = {"time": [0.0, 0.5, 1.0, 2.0], "survival": [1.0, 0.6, 0.2, 0.0], "time_unit": "year"}
+    values.update(changes)
+    time = np.array(values["time"])
+    return KaplanMeier(
+        strategy="a",
+        endpoint="os",
+        group="all",
+        time=time,
+        survival=np.array(values["survival"]),
+        at_risk=time * np.nan,
+        events=time * np.nan,
+        time_unit=str(values["time_unit"]),
+        source="assumption",
+    )
+
+
+PFS = curve("a", "pfs", "exponential", {"rate": 0.9})
+OS = curve("a", "os", "exponential", {"rate": 0.3})
+
+
+@pytest.mark.parametrize("background", ["none", "floor", "add"])
+@pytest.mark.parametrize(
+    "modifiers",
+    [
+        {},
+        {"hazard_ratio": 0.5},
+        {"hazard_ratio": 0.0},
+        {"hazard_ratio": 0.5, "hr_from": 0.2, "hr_until": 1.5},
+        {"hazard_ratio": 0.0, "hr_from": 0.2, "hr_until": 1.5},
+        {"hazard_ratio": 0.5, "hr_from": 1.0, "hr_until": 1.0},
+        {"cure_fraction": 0.2},
+    ],
+    ids=str,
+)
+def test_survival_that_reaches_zero(modifiers: dict[str, float], background: str) -> None:
+    """The last survivor dies: logarithms and ratios of 0 must not spread."""
+    spec = study(
+        [PFS, curve("a", "os", "kaplan_meier", {}, **modifiers)],
+        options=settings(background_mortality=background, start_age=60.0, male_share=0.5),
+        life_table=life_table(),
+        km=[falling_to_zero()],
+    )
+    compare(spec, base(spec))
+
+
+def test_kaplan_meier_steps_on_boundaries() -> None:
+    """Steps every week on a weekly grid: each boundary has the value from its step on."""
+    weeks = np.arange(600.0)
+    table = falling_to_zero(time=weeks, survival=np.exp(-0.01 * weeks), time_unit="week")
+    spec = study([PFS, curve("a", "os", "kaplan_meier", {}, time_unit="year")], km=[table])
+    compare(spec, base(spec))
+    at_boundaries = evaluate(spec, base(spec)).of("a", "ly_undiscounted")[0]
+    s = np.exp(-0.01 * np.arange(Timeline(spec.settings).cycles + 1))
+    assert at_boundaries == pytest.approx(WEEK * (s.sum() - (s[0] + s[-1]) / 2), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("unit", "every", "until", "moments"),
+    [
+        ("week", 3.0, 12.0, 4),
+        ("week", 3.0, None, 348),
+        ("week", 3.0, 1044.0, 348),
+        ("month", 1.0, 12.0, 12),
+        ("day", 36.525, 365.25, 10),
+        ("year", 0.1, 1.0, 10),
+    ],
+)
+def test_schedules_that_end_on_a_moment(
+    unit: str, every: float, until: float | None, moments: int
+) -> None:
+    """``until`` and the horizon are not included, whatever rounding makes of them."""
+    spec = study(
+        [curve("a", "pfs", "exponential", {"rate": 0.0}), OS],
+        options=settings(horizon=1044 * WEEK, discounting="annual", crossing="keep_higher"),
+        costs=[
+            cost("a", "schedule", 1.0, state="os", every=every, until=until, time_unit=unit),
+        ],
+    )
+    compare(spec, base(spec))
+    paid = evaluate(spec, base(spec)).of("a", "cost_undiscounted")[0]
+    assert paid == pytest.approx(moments, rel=1e-12)
 
 
 @pytest.mark.slow
