@@ -122,6 +122,8 @@ def _money_rows(table: TableData) -> set[int]:
 
 
 def _style(name: str, kind: str, value: float | str, money: bool) -> Style:
+    if name == "value" and kind == "text":
+        return Style("input", wrap=True, indent=1)
     if isinstance(value, str):
         formula = kind in ("expression", "expressions")
         return Style("input" if formula else "label", wrap=name in _LONG, indent=1)
@@ -132,7 +134,7 @@ def _style(name: str, kind: str, value: float | str, money: bool) -> Style:
 def _width(table: TableData, column: int) -> float:
     name = table.columns[column]
     longest = max((len(row[column]) for row in table.rows), default=0)
-    widest = _WIDEST.get(name, 24)
+    widest = 56 if table.name == "settings" and name == "value" else _WIDEST.get(name, 24)
     return float(max(min(longest, widest), min(len(name), 16), 5) + 2)
 
 

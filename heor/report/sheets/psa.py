@@ -64,7 +64,8 @@ def write_draws(ctx: Context, sheet: Sheet) -> None:
     table = np.column_stack(
         [np.arange(1, count + 1), *(psa.draws.values[p.id][:count] for p in columns)]
     )
-    styles = [Style("value", unit="integer"), *([Style("value")] * len(columns))]
+    units = ["money_cents" if abs(p.value) >= 1000 else "number" for p in columns]
+    styles = [Style("value", unit=unit) for unit in ("integer", *units)]
     sheet.block(row + 1, 0, table, styles)
     sheet.widths((8, *([13] * len(columns))))
     sheet.freeze(row + 1, 1)
