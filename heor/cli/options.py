@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from heor.errors import InputErrors, Place, Problem
+from heor.spec.changed_tables import with_tables
 from heor.spec.reader import apply_changes, read_study, shipped_studies
 from heor.spec.records import SAMPLERS, Change, Spec
 
@@ -128,7 +129,8 @@ def load(inputs: Path | None, scenario: str | None = None, changes: Sequence[str
     """
     spec = read_study(shipped_studies() / SHIPPED if inputs is None else inputs)
     if scenario is not None:
-        spec = apply_changes(spec, _scenario_changes(spec, scenario))
+        named = _scenario_changes(spec, scenario)
+        spec = with_tables(apply_changes(spec, named), named)
     if changes:
         spec = _set(spec, changes)
     return spec
@@ -160,7 +162,7 @@ def _set(spec: Spec, texts: Sequence[str]) -> Spec:
         raise InputErrors([*problems, *error.problems]) from error
     if problems:
         raise InputErrors(problems)
-    return changed
+    return with_tables(changed, changes)
 
 
 def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:

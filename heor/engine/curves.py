@@ -265,7 +265,7 @@ class CurveBlock:
         at_join = family.survival(until, np.log(until), parameters, np.empty((self.rows, 1)))
         joined = self._observed(curve, until)
         out = np.multiply(tail, joined, out=self.array())
-        out /= at_join
+        np.divide(out, at_join, out=out, where=at_join > 0)
         observed = np.broadcast_to(self._observed(curve, time), out.shape)
         np.copyto(out, observed, where=np.broadcast_to(time, out.shape) <= until)
         return out
@@ -274,7 +274,7 @@ class CurveBlock:
         """Step 3: S^HR, or the ratio waning to 1 between ``hr_from`` and ``hr_until``."""
         assert curve.hazard_ratio is not None
         ratio = self.values(curve.hazard_ratio)
-        if curve.hr_from is None and curve.hr_until is None:
+        if curve.hr_until is None:
             same = ratio[:, 0] == 1
             if same.all():
                 return base
@@ -303,7 +303,8 @@ class CurveBlock:
 
     def _mean_hazard_ratio(self, curve: Curve, ratio: FloatArray) -> FloatArray:
         """Mean of the piecewise-linear ratio over each cycle, exact; ``(draw, cycle)``."""
-        until = self.values(curve.hr_until or _either(curve.hr_from))
+        assert curve.hr_until is not None
+        until = self.values(curve.hr_until)
         start = self.values(curve.hr_from) if curve.hr_from is not None else np.zeros_like(until)
         if np.any(until < start):
             raise ModelError(
@@ -322,11 +323,6 @@ class CurveBlock:
         during = (right - left) * (ratio + (1 - ratio) * progress)
         mean: FloatArray = (before * ratio + during + after) / (upper - lower)
         return mean
-
-
-def _either(expression: Expression | None) -> Expression:
-    assert expression is not None
-    return expression
 
 
 def _text(expression: Expression | None) -> str:

@@ -256,7 +256,7 @@ class Payoffs:
             out[:, column[f"qaly_to:{year:g}"]] = total
 
     def _group_weight(self, trace: StrategyTrace, group: str) -> FloatArray | float:
-        if group in ("", ALL):
+        if group == ALL:
             return 1.0
         if group not in trace.weights:
             raise ModelError(f"strategy {trace.strategy}: no group {group} among its curves")
@@ -289,7 +289,8 @@ class Payoffs:
             return 0.0
         np.maximum(gained, 0.0, out=gained)
         weights = self._evly_factors * (self.timeline.length / 2)
-        total: FloatArray = self.spec.settings.evlyg_utility * np.einsum("dk,k->d", gained, weights)
+        years = np.einsum("dk,k->d", gained, weights)
+        total: FloatArray = self.spec.settings.evlyg_utility * years
         if life[:, -1].all():
             share = np.divide(gained, life, out=gained)
         else:
@@ -308,7 +309,9 @@ class Payoffs:
                 in_state = spent[rows] if inner is None else spent[rows] - inner[rows]
                 total[rows] += np.einsum("dk,dk,dk,k->d", share[rows], in_state, excess, weights)
             inner = spent
-            if step.shape[1] == 1:
+            if step.shape[1] == 1 and spent is life:
+                total -= step[:, 0] * years
+            elif step.shape[1] == 1:
                 total -= step[:, 0] * np.einsum("dk,dk,k->d", share, spent, weights)
             else:
                 total -= np.einsum("dk,dk,dk,k->d", share, spent, step, weights)
@@ -344,7 +347,7 @@ class Payoffs:
                     self._vector(self.timeline.departures(None)),
                 ),
             )
-        return _CostPlan(cost.category, cost.amount, scale, cost.group or ALL, parts)
+        return _CostPlan(cost.category, cost.amount, scale, cost.group, parts)
 
     def _scheduled(self, cost: Cost, rate: DiscountRate | None) -> FloatArray:
         assert cost.every is not None

@@ -215,7 +215,7 @@ def _worksheet_class() -> Any:
     """
     from xlsxwriter.worksheet import Worksheet
 
-    class PlainWorksheet(Worksheet):
+    class PlainWorksheet(Worksheet):  # type: ignore[misc]  # xlsxwriter has no types
         def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
             return formula.removeprefix("=")
 

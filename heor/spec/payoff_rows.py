@@ -39,7 +39,7 @@ def _group(cells: RowReader, strategy: str, curves: tuple[Curve, ...]) -> str:
     """Read a group of the strategy's curves; blank means the whole strategy."""
     groups = dict.fromkeys(c.group for c in curves if strategy in (ALL, c.strategy))
     of = "any strategy" if strategy == ALL else f"`{strategy}`"
-    return cells.one_of("group", groups, f"a group of {of}", of=("curves", "parameters"))
+    return cells.one_of("group", groups, f"a group of {of}", of=("curves", "parameters")) or ALL
 
 
 def _window(cells: RowReader) -> tuple[float | None, float | None, str]:
@@ -117,7 +117,7 @@ def read_costs(
         amount = cells.expression("amount", required=True)
         label = cells.text("label", required=True)
         category = cells.text("category", required=True)
-        group = _group(cells, strategy, curves) if strategy else ""
+        group = _group(cells, strategy, curves) if strategy else ALL
         if not trigger:
             continue
         _check_trigger(cells, trigger)
@@ -179,7 +179,7 @@ def read_adverse_events(
             for column in ("cost", "disutility", "duration_days")
         )
         cells.source()
-        group = _group(cells, strategy, curves) if strategy else ""
+        group = _group(cells, strategy, curves) if strategy else ALL
         if strategy and probability and cost and disutility and duration:
             events.append(
                 AdverseEvent(

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from heor.spec.context import Reading, RowReader
+from heor.spec.context import Reading, RowReader, in_column
 from heor.spec.expressions import FUNCTIONS, Expression, constant
 from heor.spec.records import (
     ALL,
@@ -120,6 +120,11 @@ def read_states(reading: Reading) -> tuple[State, ...]:
 
 def _check_states(reading: Reading, states: tuple[State, ...]) -> None:
     place = reading.tables["states"].place
+    endpoints = {state.endpoint for state in states}
+    for state in states:
+        if state.id in endpoints:
+            message = f"`{state.id}` is also an endpoint; a cost on it would be ambiguous"
+            reading.problem(in_column(state.place, "id"), message, "states")
     dead = [state.id for state in states if not state.endpoint]
     if len(dead) != 1:
         found = ", ".join(dead) or "none"
@@ -252,7 +257,7 @@ def _check_columns(cells: RowReader, family: str, endpoint: str) -> None:
     for column in ("hr_from", "hr_until"):
         if column in filled and "hazard_ratio" not in filled:
             cells.problem(column, f"`{column}` needs a hazard_ratio")
-    for column, other in (EARLY, EARLY[::-1]):
+    for column, other in (EARLY, EARLY[::-1], ("hr_from", "hr_until")):
         if column in filled and other not in filled:
             cells.problem(other, f"`{column}` needs an `{other}`")
     if family == "kaplan_meier" and "km_until" in filled:

@@ -356,8 +356,8 @@ def write_convergence(ctx: Context, sheet: Sheet) -> None:
     """Fill ``Convergence``: running means of each comparison, and how many draws it needs."""
     made = summary(ctx)
     row = head(ctx, sheet, "Convergence of the PSA", probabilistic=True)
-    for one in made.recommended_draws:
-        sheet.text(row, 0, f"{ctx.label(one.id)}: {one.words}")
+    for advice in made.recommended_draws:
+        sheet.text(row, 0, f"{ctx.label(advice.id)}: {advice.words}")
         row += 1
     row += 1
     for one in made.convergence:

@@ -246,6 +246,7 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int, comparison: DsaCompa
         sheet.text(row, 0, bar.label or bar.parameter)
         sheet.text(row, 1, bar.unit, Style(align="right"))
         for column, point in ((2, bar.low), (3, bar.high)):
+            assert point.value is not None
             unit = _shown(point.value)
             sheet.number(row, column, point.value, Style("value", unit=unit, align="right"))
         for column, point in ((4, bar.low), (5, bar.high)):
