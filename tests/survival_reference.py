@@ -12,6 +12,11 @@ import mpmath as mp
 DIGITS = 50
 
 
+def _exp_minus(h):
+    """e^-h, or 0 where no number of digits below could show it (and mpmath would labour)."""
+    return mp.exp(-h) if h < 10**7 else mp.mpf(0)
+
+
 def _gamma_tails(a, x):
     """(P, Q), each to full relative accuracy."""
     if x < a + 1:
@@ -44,12 +49,12 @@ def _gamma_tails(a, x):
 
 def _weibull(t, shape, scale):
     h = (t / scale) ** shape
-    return mp.exp(-h), shape / t * h * mp.exp(-h)
+    return _exp_minus(h), shape / t * h * _exp_minus(h)
 
 
 def _gompertz(t, shape, rate):
     h = rate * t if shape == 0 else rate / shape * mp.expm1(shape * t)
-    return mp.exp(-h), rate * mp.exp(shape * t) * mp.exp(-h)
+    return _exp_minus(h), rate * mp.exp(shape * t) * _exp_minus(h)
 
 
 def _loglogistic(t, shape, scale):
@@ -88,9 +93,7 @@ def _gengamma(t, mu, sigma, q):
 
 def _tail_by_quadrature(density, w):
     """Area right of w: order 1/Q² is too large for series, and the curve is nearly normal."""
-    if abs(w) > 40:
-        return mp.mpf(0) if w > 0 else mp.mpf(1)
-    ends = [abs(w) + k for k in range(0, 26, 2)]
+    ends = [abs(w) + k for k in range(0, 22, 3)]
     if w >= 0:
         return mp.quad(density, ends)
     return 1 - mp.quad(density, [-end for end in reversed(ends)])
@@ -109,6 +112,6 @@ _FAMILIES = {
 
 def survival_and_density(family: str, params: Sequence[float], time: float):
     """S and density at ``time`` > 0 as mpmath numbers."""
-    # 60 guard digits: where P or Q is tiny it is also found as one minus the other
-    with mp.workdps(DIGITS + (60 if family == "gengamma" and abs(params[2]) < 0.03 else 200)):
+    # guard digits: where P or Q is tiny it may have been found as one minus the other
+    with mp.workdps(DIGITS + 60):
         return _FAMILIES[family](mp.mpf(time), *(mp.mpf(p) for p in params))

@@ -242,16 +242,15 @@ class Gamma(Family):
 
     def _log_survival(self, time: FloatArray, *params: FloatArray) -> FloatArray:
         shape, rate = params
-        return sm.log_gamma_upper(shape, rate * time, np.log(rate * time))
+        return sm.log_gamma_upper(shape, np.log(rate * time / shape))
 
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
         shape, rate = params
-        x = rate * time
-        return sm.gamma_hazard_upper(shape, x, np.log(x)) / time
+        return sm.gamma_hazard_upper(shape, np.log(rate * time / shape)) / time
 
     def _quantile(self, failed: FloatArray, *params: FloatArray) -> FloatArray:
         shape, rate = params
-        return np.exp(sm.log_gamma_lower_inverse(shape, failed)) / rate
+        return shape / rate * np.exp(sm.log_gamma_lower_inverse(shape, failed))
 
     def _restricted_mean(self, horizon: FloatArray, *params: FloatArray) -> FloatArray:
         shape, rate = params
@@ -287,8 +286,7 @@ class GeneralisedGamma(Family):
             a = 1.0 / (q * q)
             np.multiply(row, q, out=row)
             if abs(q) > _WIDE_Q:
-                log_u = row + np.log(a)
-                lower = sm.gamma_lower(a, np.exp(log_u), log_u)
+                lower = sm.gamma_lower(a, row)
                 row[:] = 1.0 - lower if q > 0 else lower
                 continue
             np.exp(row, out=row)
@@ -302,8 +300,8 @@ class GeneralisedGamma(Family):
             w,
             q,
             small=sm.small_q_log_survival,
-            above=lambda w, q: sm.log_gamma_upper(*_gamma_argument(w, q)),
-            below=lambda w, q: sm.log_gamma_lower(*_gamma_argument(w, q)),
+            above=lambda w, q: sm.log_gamma_upper(q**-2, q * w),
+            below=lambda w, q: sm.log_gamma_lower(q**-2, q * w),
         )
 
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
@@ -313,8 +311,8 @@ class GeneralisedGamma(Family):
             w,
             q,
             small=sm.small_q_hazard,
-            above=lambda w, q: q * sm.gamma_hazard_upper(*_gamma_argument(w, q)),
-            below=lambda w, q: -q * sm.gamma_hazard_lower(*_gamma_argument(w, q)),
+            above=lambda w, q: q * sm.gamma_hazard_upper(q**-2, q * w),
+            below=lambda w, q: -q * sm.gamma_hazard_lower(q**-2, q * w),
         )
         return hazard / (sigma * time)
 
@@ -324,8 +322,8 @@ class GeneralisedGamma(Family):
             failed,
             q,
             small=sm.small_q_quantile,
-            above=lambda p, q: _deviate(sm.log_gamma_lower_inverse(q**-2, p), q),
-            below=lambda p, q: _deviate(sm.log_gamma_upper_inverse(q**-2, p), q),
+            above=lambda p, q: sm.log_gamma_lower_inverse(q**-2, p) / q,
+            below=lambda p, q: sm.log_gamma_upper_inverse(q**-2, p) / q,
         )
         return np.exp(mu + sigma * w)
 
@@ -341,17 +339,6 @@ class GeneralisedGamma(Family):
         u = f"MIN(1000000,EXP(MIN({_LIMIT},{y}))/({q}*{q}))"
         lower = f"GAMMADIST({u},1/({q}*{q}),1,TRUE)"
         return f"IF(ABS({q})<{sm.SMALL_Q},{small},IF({q}>0,1-{lower},{lower}))"
-
-
-def _gamma_argument(w: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return a = Q^-2, u = a e^(Qw) and ln u."""
-    log_u = q * w - 2.0 * np.log(np.abs(q))
-    return q**-2, np.exp(log_u), log_u
-
-
-def _deviate(log_u: FloatArray, q: FloatArray) -> FloatArray:
-    """The w of a given ln u."""
-    return (log_u + 2.0 * np.log(np.abs(q))) / q
 
 
 def _by_sign(

@@ -128,77 +128,82 @@ def small_q_quantile(failed: FloatArray, q: FloatArray) -> FloatArray:
     return side * np.where(tail > 0.0, v, np.inf)
 
 
-def gamma_lower(a: FloatArray | float, x: FloatArray, log_x: FloatArray) -> FloatArray:
-    """P(a, x), also where ``x`` is too small for a double but ``x^a`` is not."""
+def gamma_lower(a: FloatArray | float, y: FloatArray) -> FloatArray:
+    """P(a, a e^y), also where ``e^y`` is too small for a double but its power a is not."""
+    x = a * np.exp(y)
     value = special.gammainc(a, x)
     tiny = x < _TINY
     if tiny.any():
-        head = np.exp(a * log_x - special.gammaln(a + 1.0))
+        head = np.exp(a * (y + np.log(a)) - special.gammaln(a + 1.0))
         value = np.where(tiny, head, value)
     return value
 
 
-def log_gamma_upper(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
-    """Return ln Q(a, x), accurate for values near 1 and far below the smallest double.
-
-    ``log_x`` is passed beside ``x`` so that neither overflow nor underflow of ``x`` matters.
-    """
-    lower = gamma_lower(a, x, log_x)
-    upper = special.gammaincc(a, x)
+def log_gamma_upper(a: FloatArray, y: FloatArray) -> FloatArray:
+    """Return ln Q(a, a e^y), accurate near 0 and far below the logarithm of any double."""
+    lower, upper = gamma_lower(a, y), special.gammaincc(a, a * np.exp(y))
     value = np.where(lower < 0.5, np.log1p(-lower), np.log(upper))
-    far = (upper < _TINY) & np.isfinite(x)
+    far = (upper < _TINY) & np.isfinite(np.exp(y))
     if far.any():
-        a_far, x_far = a[far], x[far]
-        head = a_far * log_x[far] - x_far - special.gammaln(a_far)
-        value[far] = head + np.log(_continued_fraction(a_far, x_far))
+        fraction = _continued_fraction(a[far], a[far] * np.exp(y[far]))
+        value[far] = _log_weight(a[far], y[far]) + np.log(fraction)
     return value
 
 
-def log_gamma_lower(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
-    """Return ln P(a, x), with the same reach as `log_gamma_upper`."""
-    lower = gamma_lower(a, x, log_x)
-    upper = special.gammaincc(a, x)
-    value = np.where((upper < 0.5) & (x >= _TINY), np.log1p(-upper), np.log(lower))
+def log_gamma_lower(a: FloatArray, y: FloatArray) -> FloatArray:
+    """Return ln P(a, a e^y), with the same reach as `log_gamma_upper`."""
+    lower, upper = gamma_lower(a, y), special.gammaincc(a, a * np.exp(y))
+    value = np.where((upper < 0.5) & (lower > 0.5), np.log1p(-upper), np.log(lower))
     far = lower < _TINY
     if far.any():
-        a_far, x_far = a[far], x[far]
-        head = a_far * log_x[far] - x_far - special.gammaln(a_far + 1.0)
-        value[far] = head + np.log(_power_series(a_far, x_far))
+        series = _power_series(a[far], a[far] * np.exp(y[far]))
+        value[far] = _log_weight(a[far], y[far]) + np.log(series / a[far])
     return value
 
 
-def gamma_hazard_upper(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
-    """``x^a e^-x / Γ(a, x)``: the hazard of ln x where S = Q(a, x)."""
-    upper = np.where(x < _TINY, 1.0 - gamma_lower(a, x, log_x), special.gammaincc(a, x))
-    value = np.exp(a * log_x - x - special.gammaln(a)) / upper
+def gamma_hazard_upper(a: FloatArray, y: FloatArray) -> FloatArray:
+    """``x^a e^-x / Γ(a, x)`` at x = a e^y: the hazard of y where S = Q(a, x)."""
+    lower, upper = gamma_lower(a, y), special.gammaincc(a, a * np.exp(y))
+    value = np.exp(_log_weight(a, y)) / np.where(lower < 0.5, 1.0 - lower, upper)
     far = upper < _TINY
     if far.any():
-        value[far] = 1.0 / _continued_fraction(a[far], x[far])
+        value[far] = 1.0 / _continued_fraction(a[far], a[far] * np.exp(y[far]))
     return value
 
 
-def gamma_hazard_lower(a: FloatArray, x: FloatArray, log_x: FloatArray) -> FloatArray:
-    """``x^a e^-x / γ(a, x)``: the hazard of -ln x where S = P(a, x)."""
-    lower = gamma_lower(a, x, log_x)
-    value = np.exp(a * log_x - x - special.gammaln(a)) / lower
+def gamma_hazard_lower(a: FloatArray, y: FloatArray) -> FloatArray:
+    """``x^a e^-x / γ(a, x)`` at x = a e^y: the hazard of -y where S = P(a, x)."""
+    lower = gamma_lower(a, y)
+    value = np.exp(_log_weight(a, y)) / lower
     far = lower < _TINY
     if far.any():
-        value[far] = a[far] / _power_series(a[far], x[far])
+        value[far] = a[far] / _power_series(a[far], a[far] * np.exp(y[far]))
     return value
+
+
+def _log_weight(a: FloatArray, y: FloatArray) -> FloatArray:
+    """``ln(x^a e^-x / Γ(a))`` at x = a e^y, without the cancellation of its parts for large a."""
+    exact = a * np.log(a) - a - special.gammaln(a)
+    inverse = 1.0 / a
+    rest = inverse * (1 / 12 - np.square(inverse) * (1 / 360 - np.square(inverse) / 1260))
+    stirling = 0.5 * np.log(a / (2.0 * np.pi)) - rest
+    return a * (y - np.expm1(y)) + np.where(a > 100.0, stirling, exact)
 
 
 def log_gamma_lower_inverse(a: FloatArray, p: FloatArray) -> FloatArray:
-    """Return ln of the x with P(a, x) = p, also where x itself underflows."""
-    x = special.gammaincinv(a, p)
-    tiny = (np.log(p) + special.gammaln(a + 1.0)) / a
-    return np.where(x < _TINY, tiny, np.log(x))
+    """Return the y with P(a, a e^y) = p, also where e^y underflows."""
+    return _log_ratio(a, special.gammaincinv(a, p), np.log(p))
 
 
 def log_gamma_upper_inverse(a: FloatArray, p: FloatArray) -> FloatArray:
-    """Return ln of the x with Q(a, x) = p, also where x itself underflows."""
-    x = special.gammainccinv(a, p)
-    tiny = (np.log1p(-p) + special.gammaln(a + 1.0)) / a
-    return np.where(x < _TINY, tiny, np.log(x))
+    """Return the y with Q(a, a e^y) = p, also where e^y underflows."""
+    return _log_ratio(a, special.gammainccinv(a, p), np.log1p(-p))
+
+
+def _log_ratio(a: FloatArray, x: FloatArray, log_lower: FloatArray) -> FloatArray:
+    """``ln(x/a)``; a tiny x is found again from ``log_lower`` = ln P(a, x)."""
+    tiny = (log_lower + special.gammaln(a + 1.0)) / a
+    return np.where(x < _TINY, tiny, np.log(x)) - np.log(a)
 
 
 def _continued_fraction(a: FloatArray, x: FloatArray) -> FloatArray:
