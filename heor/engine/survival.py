@@ -286,8 +286,7 @@ class GeneralisedGamma(Family):
             a = 1.0 / (q * q)
             np.multiply(row, q, out=row)
             if abs(q) > _WIDE_Q:
-                lower = sm.gamma_lower(a, row)
-                row[:] = 1.0 - lower if q > 0 else lower
+                row[:] = sm.gamma_upper(a, row) if q > 0 else sm.gamma_lower(a, row)
                 continue
             np.exp(row, out=row)
             np.multiply(row, a, out=row)

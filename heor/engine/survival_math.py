@@ -131,17 +131,27 @@ def small_q_quantile(failed: FloatArray, q: FloatArray) -> FloatArray:
 def gamma_lower(a: FloatArray | float, y: FloatArray) -> FloatArray:
     """P(a, a e^y), also where ``e^y`` is too small for a double but its power a is not."""
     x = a * np.exp(y)
-    value = special.gammainc(a, x)
     tiny = x < _TINY
-    if tiny.any():
-        head = np.exp(a * (y + np.log(a)) - special.gammaln(a + 1.0))
-        value = np.where(tiny, head, value)
-    return value
+    value = special.gammainc(a, x)
+    return np.where(tiny, _leading_term(a, y), value) if tiny.any() else value
+
+
+def gamma_upper(a: FloatArray | float, y: FloatArray) -> FloatArray:
+    """Q(a, a e^y), with the same reach as `gamma_lower`."""
+    x = a * np.exp(y)
+    tiny = x < _TINY
+    value = special.gammaincc(a, x)
+    return np.where(tiny, 1.0 - _leading_term(a, y), value) if tiny.any() else value
+
+
+def _leading_term(a: FloatArray | float, y: FloatArray) -> FloatArray:
+    """P(a, x) of a vanishing x = a e^y: ``x^a / Γ(a + 1)``."""
+    return np.exp(a * (y + np.log(a)) - special.gammaln(a + 1.0))
 
 
 def log_gamma_upper(a: FloatArray, y: FloatArray) -> FloatArray:
     """Return ln Q(a, a e^y), accurate near 0 and far below the logarithm of any double."""
-    lower, upper = gamma_lower(a, y), special.gammaincc(a, a * np.exp(y))
+    lower, upper = gamma_lower(a, y), gamma_upper(a, y)
     value = np.where(lower < 0.5, np.log1p(-lower), np.log(upper))
     far = (upper < _TINY) & np.isfinite(np.exp(y))
     if far.any():
@@ -152,7 +162,7 @@ def log_gamma_upper(a: FloatArray, y: FloatArray) -> FloatArray:
 
 def log_gamma_lower(a: FloatArray, y: FloatArray) -> FloatArray:
     """Return ln P(a, a e^y), with the same reach as `log_gamma_upper`."""
-    lower, upper = gamma_lower(a, y), special.gammaincc(a, a * np.exp(y))
+    lower, upper = gamma_lower(a, y), gamma_upper(a, y)
     value = np.where((upper < 0.5) & (lower > 0.5), np.log1p(-upper), np.log(lower))
     far = lower < _TINY
     if far.any():
@@ -163,8 +173,8 @@ def log_gamma_lower(a: FloatArray, y: FloatArray) -> FloatArray:
 
 def gamma_hazard_upper(a: FloatArray, y: FloatArray) -> FloatArray:
     """``x^a e^-x / Γ(a, x)`` at x = a e^y: the hazard of y where S = Q(a, x)."""
-    lower, upper = gamma_lower(a, y), special.gammaincc(a, a * np.exp(y))
-    value = np.exp(_log_weight(a, y)) / np.where(lower < 0.5, 1.0 - lower, upper)
+    upper = gamma_upper(a, y)
+    value = np.exp(_log_weight(a, y)) / upper
     far = upper < _TINY
     if far.any():
         value[far] = 1.0 / _continued_fraction(a[far], a[far] * np.exp(y[far]))
