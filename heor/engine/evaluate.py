@@ -21,7 +21,7 @@ from heor.spec.parameters import Draws, FloatArray
 from heor.spec.records import Spec
 
 #: Draws per block: large enough to drown Python's overhead, small enough for the cache.
-BLOCK = 64
+BLOCK = 128
 
 _DIAGNOSTICS = ("crossing_share", "crossing_years", "crossing_cycles", "floor_capped_years")
 
@@ -79,13 +79,14 @@ def evaluate(
         workspace.reset()
         curves = CurveBlock(timeline, draws.rows(start, stop), spec.km, workspace, keys)
         background = Background(spec, timeline, curves)
-        reference_life: FloatArray | None = None
+        comparator: FloatArray | None = None
         with np.errstate(all="ignore"):
             for position in order:
                 trace = tracer.run(strategies[position], curves, background, start + 1)
                 out = np.empty((stop - start, len(payoffs.names)))
-                life = payoffs.run(trace, curves, reference_life, out)
-                reference_life = life if life is not None else reference_life
+                payoffs.run(trace, curves, comparator, out)
+                if strategies[position] == reference:
+                    comparator = trace.endpoints["os"]
                 values[start:stop, position] = out
                 _keep_diagnostics(diagnostics, trace, out[:, lived], start, stop, position)
         return stop - start

@@ -140,9 +140,9 @@ class Payoffs:
         self,
         trace: StrategyTrace,
         curves: CurveBlock,
-        reference_life: FloatArray | None,
+        reference: FloatArray | None,
         out: FloatArray,
-    ) -> FloatArray | None:
+    ) -> None:
         """Fill ``out`` ``(draw, outcome)`` for one strategy.
 
         Parameters
@@ -151,14 +151,10 @@ class Payoffs:
             The strategy's trace.
         curves : CurveBlock
             The block it was made from.
-        reference_life : array ``(draw, cycle)`` or None
-            Undiscounted person-time alive of the reference, in cycle lengths, by cycle; None when
-            this strategy is the reference.
-
-        Returns
-        -------
-        array ``(draw, cycle)`` or None
-            This strategy's own person-time alive, when it is the reference of several strategies.
+        reference : array ``(draw, cycle + 1)`` or None
+            OS of the reference; None when this strategy is the reference.
+        out : array ``(draw, outcome)``
+            Overwritten.
         """
         out[:] = 0.0
         inner = self._inner_endpoints(trace)
@@ -170,10 +166,8 @@ class Payoffs:
         column = self._column
         evly = out[:, column["evly"]]
         evly += out[:, column["qaly"]]
-        if reference_life is not None:
-            evly += self._equal_value(trace, quality, reference_life, curves)
-            return None
-        return self._cycle_life(trace, curves) if len(self.spec.strategies) > 1 else None
+        if reference is not None:
+            evly += self._equal_value(trace, quality, reference, curves)
 
     def _inner_endpoints(self, trace: StrategyTrace) -> dict[str, str]:
         present = [e for e in self.spec.nested_endpoints if e in trace.endpoints]
@@ -271,22 +265,19 @@ class Payoffs:
         end = curve[:, :-1] if self.timeline.correction == "start" else curve[:, 1:]
         return np.add(end, end, out=out)
 
-    def _cycle_life(self, trace: StrategyTrace, curves: CurveBlock) -> FloatArray:
-        return self._pair_sum(trace.endpoints["os"], curves.array(self.timeline.cycles))
-
     def _equal_value(
         self,
         trace: StrategyTrace,
         quality: Quality,
-        reference_life: FloatArray,
+        reference: FloatArray,
         curves: CurveBlock,
-    ) -> FloatArray | float:
+    ) -> FloatArray:
         """Σ_k v_k·max(0, L_k - L_k^ref)·(0.851 - ū_k) (methods 4)."""
         cycles = self.timeline.cycles
-        life = self._cycle_life(trace, curves)
-        gained = np.subtract(life, reference_life, out=curves.array(cycles))
-        if not gained.max() > 0:
-            return 0.0
+        alive = trace.endpoints["os"]
+        life = self._pair_sum(alive, curves.array(cycles))
+        longer = np.subtract(alive, reference, out=curves.array())
+        gained = self._pair_sum(longer, curves.array(cycles))
         np.maximum(gained, 0.0, out=gained)
         weights = self._evly_factors * (self.timeline.length / 2)
         years = np.einsum("dk,k->d", gained, weights)

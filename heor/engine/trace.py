@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heor.engine.curves import CurveBlock
 from heor.engine.mortality import survivors
@@ -44,6 +45,9 @@ class StrategyTrace:
     floor_bound_share, floor_binds_from : mapping
         By group, ``(draw,)``: share of cycles in which the population's mortality binds, and the
         time (years) from which it binds for good (NaN: never). Only in detail.
+    ordered : bool
+        Every endpoint was just made no larger than the next (or seen not to be), and a value that
+        is not a number has reached the innermost one.
     """
 
     strategy: str
@@ -58,6 +62,7 @@ class StrategyTrace:
     floor_capped_years: FloatArray = field(default_factory=lambda: np.zeros(0))
     floor_bound_share: dict[str, FloatArray] = field(default_factory=dict)
     floor_binds_from: dict[str, FloatArray] = field(default_factory=dict)
+    ordered: bool = False
 
 
 class Background:
@@ -257,7 +262,7 @@ class Tracer:
         Returns the (inner endpoint, group) pairs in which any draw of the block crosses.
         """
         crossing: set[tuple[str, str | None]] = set()
-        moved_at = None
+        moved_at: NDArray[np.bool_] | None = None
         for inner, outer, groups in self._pairs(slots):
             for group in groups or (None,):
                 if group is None:
@@ -270,19 +275,21 @@ class Tracer:
                 if low is high:
                     continue
                 excess = np.subtract(low, high, out=curves.array())
-                if not excess.max() > 0:
+                worst = excess.max(axis=1)
+                if worst.max() <= 0:
                     curves.release(excess)
                     continue
                 crossing.add((inner, group))
-                np.maximum(excess, 0.0, out=excess)
-                if self.spec.settings.crossing == "error" and excess.max() > TOLERANCE:
+                if self.spec.settings.crossing == "error" and worst.max() > TOLERANCE:
                     row, cycle = np.unravel_index(int(np.argmax(excess > TOLERANCE)), excess.shape)
                     raise ModelError(
                         f"strategy {strategy}, group {group or ALL}, draw {first_draw + row}, "
                         f"cycle {cycle}: {inner} {low[row, cycle]:.6g} is above {outer} "
                         f"{high[row, cycle]:.6g}; setting crossing is 'error'"
                     )
-                trace.crossing_years += weight * np.einsum("dk,k->d", excess, self._undiscounted)
+                np.maximum(excess, 0.0, out=excess)
+                moved = np.einsum("dk,k->d", excess, self._undiscounted)
+                trace.crossing_years += weight * moved
                 above = excess > 0
                 moved_at = above if moved_at is None else moved_at | above
                 curves.release(excess)
@@ -376,6 +383,7 @@ class Tracer:
                         trace.weights[group], trace, curves,
                     )  # fmt: skip
         trace.group_curves = after
+        trace.ordered = not keep_higher and all(groups == (ALL,) for *_, groups in pairs)
         for endpoint in dict.fromkeys(endpoint for endpoint, _ in slots):
             trace.endpoints[endpoint] = self._mix(after, endpoint, trace.weights, curves)
         after_mixing = False
@@ -427,9 +435,10 @@ class Tracer:
             outer = trace.endpoints.get(state.endpoint)
             if outer is None:
                 continue
+            missing = None
             if inner is None:
                 missing = -outer if not outer.min() >= -TOLERANCE else None
-            else:
+            elif not trace.ordered:
                 below = np.subtract(inner, outer, out=curves.array())
                 missing = None if below.max() <= TOLERANCE else below
                 curves.release(below)
