@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from heor.analyses import accrual, base_case, dsa, psa, scenarios
+from heor.analyses.psa_summary import crossing_of
 from heor.analyses.results import (
     AccrualRow,
+    BaseCase,
     Crossing,
     PsaResult,
     PsaSummary,
@@ -146,7 +148,7 @@ def run_study(
         dsa=tornado,
         psa=sample,
         psa_summary=summary,
-        record=_record(spec, plan, started, clock.seconds, sample, summary),
+        record=_record(spec, plan, started, clock.seconds, base, cases, sample, summary),
     )
 
 
@@ -198,17 +200,33 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def _crossing_warnings(name: str, rows: Sequence[Crossing]) -> list[str]:
+    return [
+        f"{name}: {row.strategy}: PFS and OS cross; the cap moved {row.max_share:.2%} of life "
+        f"years, above the limit of {row.limit:.2%}"
+        for row in rows
+        if row.over_limit
+    ]
+
+
 def _record(
     spec: Spec,
     plan: Plan,
     started: str,
     timings: dict[str, float],
+    base: BaseCase,
+    cases: Sequence[ScenarioResult],
     sample: PsaResult | None,
     summary: PsaSummary | None,
 ) -> RunRecord:
     settings = spec.settings
-    crossing: tuple[Crossing, ...] = () if summary is None else summary.crossing
+    at_base = crossing_of(base.outcomes, settings.crossing_limit)
+    crossing: tuple[Crossing, ...] = at_base if summary is None else summary.crossing
     warnings = [str(problem) for problem in spec.warnings]
+    warnings += _crossing_warnings("base case", at_base)
+    for case in cases:
+        found = crossing_of(case.result.outcomes, settings.crossing_limit)
+        warnings += _crossing_warnings(f"scenario '{case.name}'", found)
     warnings += [] if summary is None else summary.warnings
     return RunRecord(
         study=spec.name,

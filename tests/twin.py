@@ -223,21 +223,23 @@ class Model:
             s = self.cured(curve)
         return [a * b for a, b in zip(s, self.early(curve), strict=True)]
 
-    def with_background(self, curve: Curve, s: Row) -> Row:
-        """Step 7, on overall survival only."""
+    def with_background(self, curve: Curve, s: Row, curves: Mapping[tuple[str, str], Curve]) -> Row:
+        """Step 7, on overall survival only; a post_progression OS is cured as its PFS is."""
         method = self.spec.settings.background_mortality
         if method == "none" or curve.endpoint != self.inner[-1]:
             return s
         if method == "add":
             return [a * n for a, n in zip(s, self.background, strict=True)]
-        share = self.optional(curve.cure_fraction, 0.0)
+        after = curve.family == "post_progression"
+        source = curves["pfs", curve.group] if after else curve
+        share = self.optional(source.cure_fraction, 0.0)
         if not share:
             return _floor(s, self.background)
         smr = self.number(self.spec.settings.smr)
         e = self.early(curve)
-        uncured = _floor(
-            [a * b for a, b in zip(self.uncured(curve), e, strict=True)], self.background
-        )
+        u = self.uncured(source)
+        u = self.post_progression(curve, u) if after else u
+        uncured = _floor([a * b for a, b in zip(u, e, strict=True)], self.background)
         return [
             e[k] * share * self.background[k] ** smr + (1 - share) * uncured[k]
             for k in range(len(s))
@@ -251,7 +253,7 @@ class Model:
         used = {(c.endpoint, c.group): c for c in spec.curves_in_use(strategy)}
         weights = {c.group: self.number(c.weight) for c in used.values()}
         raw = {key: self.before_background(c, used) for key, c in used.items()}
-        groups = {key: self.with_background(used[key], s) for key, s in raw.items()}
+        groups = {key: self.with_background(used[key], s, used) for key, s in raw.items()}
         present = [e for e in self.inner if any(endpoint == e for endpoint, _ in used)]
         grouped = {e: {g for endpoint, g in used if endpoint == e} != {ALL} for e in present}
         pairs = list(itertools.pairwise(present))

@@ -151,7 +151,7 @@ class Tracer:
         before = self._before_background(slots, curves)
         crossing = self._measure_crossing(strategy, slots, before, trace, curves, first_draw)
         after = {
-            slot: self._background(slots[slot], curve, curves, background, trace, detail)
+            slot: self._background(slots, slot, curve, curves, background, trace, detail)
             if slot[0] == "os"
             else curve
             for slot, curve in before.items()
@@ -299,7 +299,8 @@ class Tracer:
 
     def _background(
         self,
-        curve: Curve,
+        slots: Mapping[tuple[str, str], Curve],
+        slot: tuple[str, str],
         survival: FloatArray,
         curves: CurveBlock,
         background: Background,
@@ -312,10 +313,16 @@ class Tracer:
             return survival
         if method == "add":
             return np.multiply(survival, background.alive(), out=curves.array())
-        if curve.cure_fraction is None:
+        curve = slots[slot]
+        # the cure of a post_progression OS is that of the PFS it reads
+        cured_by = slots["pfs", curve.group] if curve.family == "post_progression" else curve
+        if cured_by.cure_fraction is None:
             return self._floor(curve, survival, curves, background, trace, detail)
-        share = curves.values(curve.cure_fraction)
-        uncured = curves.with_early_mortality(curve, curves.uncured(curve))
+        share = curves.values(cured_by.cure_fraction)
+        uncured = curves.uncured(cured_by)
+        if curve.family == "post_progression":
+            uncured = curves.post_progression(curve, uncured)
+        uncured = curves.with_early_mortality(curve, uncured)
         out = self._floor(curve, uncured, curves, background, trace, detail)
         out *= 1 - share
         cured = np.power(background.alive(), curves.values(self.spec.settings.smr))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from heor.spec.context import as_values
 from heor.spec.findings import Findings, setting_place
 from heor.spec.groups import find_groups
-from heor.spec.records import ALL, Curve, Spec, words
+from heor.spec.records import ALL, Cost, Curve, Spec, words
 from heor.spec.tables import did_you_mean
 from heor.spec.time_checks import check_background, check_km, check_utilities
 from heor.spec.units import Range
@@ -259,6 +259,29 @@ def _check_costs(found: Findings) -> None:
         if value is not None and value < 0:
             message = f"{cost.id}: the amount is {value:g} at the base case, a saving"
             found.warn(cost.place, message, "amount")
+        if cost.group != ALL and cost.trigger != "start":
+            _check_group_cost(found, cost)
+
+
+def _check_group_cost(found: Findings, cost: Cost) -> None:
+    """Every curve that the item reads is drawn for its group; only ``response`` may lack it."""
+    spec = found.spec
+    nested = spec.nested_endpoints
+    ends = {state.id: state.endpoint or nested[-1] for state in spec.states}
+    last = "os" if cost.trigger == "entry" else ends.get(cost.state, cost.state)
+    read = nested[: nested.index(last) + 1] if last in nested else (last,)
+    for strategy, curves in _curves_by_endpoint(spec):
+        if cost.strategy not in (ALL, strategy):
+            continue
+        for endpoint in read:
+            groups = {curve.group for curve in curves.get(endpoint, ())}
+            if groups and cost.group not in groups and endpoint != "response":
+                message = (
+                    f"{cost.id}: `{strategy}` has no curve of endpoint {endpoint} in group "
+                    f"`{cost.group}`, so the item cannot be told apart by group"
+                )
+                found.problem(cost.place, message, "group")
+                return
 
 
 def _check_perspective(found: Findings) -> None:

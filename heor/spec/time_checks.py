@@ -151,6 +151,11 @@ def check_background(found: Findings) -> None:
         if value is not None and not allowed.holds(value):
             found.problem(place, f"{key} is {value:g} at the base case; it must be {allowed}")
         values[key] = value
+    cured = any(curve.cure_fraction is not None for curve in spec.curves)
+    used = cured and settings.background_mortality == "floor"
+    if values["smr"] not in (None, 1.0) and not used:
+        message = "smr changes nothing: it acts on cured shares under the floor only"
+        found.warn(setting_place(spec, "smr"), message)
     age = values["start_age"]
     if spec.life_table is None or age is None or not wanted:
         return

@@ -36,7 +36,7 @@ SCENARIO_ICERS = {
     "Weak plateau": 2159956.53,
     "Strong plateau": 677333.36,
     "No plateau": 1917360.59,
-    "Lasting remission in 31% of responders": 701926.06,
+    "Lasting remission in 31% of responders": 781986.17,
     "Responder survival as one Weibull": 1185999.32,
     "Short survival after progression": 1188778.55,
     "Long survival after progression": 918555.59,
