@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,13 +73,21 @@ def until_mcse_option(command: Command) -> Command:
     )(command)
 
 
+def available_cpus() -> int:
+    """Processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Windows and macOS
+        return os.cpu_count() or 1
+
+
 def workers_option(command: Command) -> Command:
     """Add ``--workers``."""
     return click.option(
         "--workers",
         type=click.IntRange(min=1),
-        default=1,
-        show_default=True,
+        default=available_cpus,
+        show_default="every processor",
         metavar="N",
         help="Threads to use; results do not depend on it.",
     )(command)
