@@ -48,10 +48,15 @@ def deliver(
     if as_json:
         click.echo(json_shapes.dumps(forms.json(results)), nl=False)
     elif output is None:
-        from heor.report import tables
+        show(results, forms.table, no_color=no_color)
 
-        parts = [*tables.opening(results), *getattr(tables, forms.table)(results)]
-        tables.show(tables.console(no_color=no_color), parts)
+
+def show(results: StudyResults, table: str, *, no_color: bool) -> None:
+    """Print the banner, one function of ``heor.report.tables``, and the warnings."""
+    from heor.report import tables
+
+    parts = [*tables.opening(results), *getattr(tables, table)(results), *tables.closing(results)]
+    tables.show(tables.console(no_color=no_color), parts)
 
 
 def check_ending(output: Path | None, allowed: Sequence[str] = (".xlsx", ".csv", ".json")) -> None:

@@ -8,7 +8,7 @@ import click
 
 from heor.analyses.results import StudyResults
 from heor.cli import options
-from heor.cli.output import progress_bar
+from heor.cli.output import progress_bar, show
 from heor.report import csv_files, files, json_shapes
 from heor.report.workbook import write_report
 from heor.study import Plan, run_study
@@ -67,14 +67,7 @@ def run(
     if as_json:
         click.echo(json_shapes.dumps(json_shapes.study(results)), nl=False)
         return
-
-    from heor.report import tables
-
-    notes = tables.warnings([str(problem) for problem in spec.warnings])
-    tables.show(
-        tables.console(no_color=no_color),
-        [*tables.opening(results), *notes, *tables.run(results)],
-    )
+    show(results, "run", no_color=no_color)
     click.echo("Written:")
     for name in names:
         click.echo(f"  {folder / name}")

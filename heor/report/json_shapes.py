@@ -38,13 +38,14 @@ def dumps(value: Any) -> str:
 
 
 def header(results: StudyResults) -> Json:
-    """What every output says first: study, version, hash of the inputs, currency, banner."""
+    """What every output says first: study, version, input hash, currency, banner, warnings."""
     return {
         "study": results.spec.name,
         "version": results.version,
         "input_hash": results.spec.input_hash,
         "currency": results.spec.settings.currency,
         "banner": list(results.banner),
+        "warnings": list(results.record.warnings),
     }
 
 
@@ -67,7 +68,7 @@ def dsa(results: StudyResults) -> Json:
 def psa(results: StudyResults) -> Json:
     """``heor psa --json``."""
     assert results.psa_summary is not None
-    return {**header(results), **_psa(results.psa_summary)}
+    return {**_psa(results.psa_summary), **header(results)}
 
 
 def study(results: StudyResults) -> Json:

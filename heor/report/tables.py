@@ -83,9 +83,9 @@ def opening(results: StudyResults) -> list[RenderableType]:
     return [*parts, banner]
 
 
-def warnings(lines: Sequence[str]) -> list[RenderableType]:
-    """Sentences worth a look, one a line."""
-    return [Text(f"Note: {line}", style="yellow") for line in lines]
+def closing(results: StudyResults) -> list[RenderableType]:
+    """Warnings of reading and of the analyses, one sentence a line."""
+    return [Text(f"Note: {line}", style="yellow") for line in results.record.warnings]
 
 
 def base_case(results: StudyResults) -> list[RenderableType]:
@@ -198,7 +198,6 @@ def psa(results: StudyResults) -> list[RenderableType]:
     words = [row.words for row in summary.recommended_draws if row.words not in summary.warnings]
     parts += [Text(f"{line}.") for line in words]
     parts += [Text(_crossing_words(row, names)) for row in summary.crossing if row.max_share > 0]
-    parts += warnings(summary.warnings)
     return parts
 
 
