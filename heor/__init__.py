@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heor.analyses.results import StudyResults
+    from heor.analyses.study_results import StudyResults
     from heor.engine.evaluate import evaluate
     from heor.engine.outcomes import Outcomes
     from heor.errors import HeorError, InputErrors, ModelError, Place, Problem
@@ -37,7 +37,7 @@ _HOMES = {
     "Plan": "heor.study",
     "Problem": "heor.errors",
     "Spec": "heor.spec.records",
-    "StudyResults": "heor.analyses.results",
+    "StudyResults": "heor.analyses.study_results",
     "apply_changes": "heor.spec.reader",
     "base": "heor.spec.draws",
     "evaluate": "heor.engine.evaluate",

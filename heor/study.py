@@ -11,17 +11,10 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from heor.analyses import accrual, base_case, dsa, psa, scenarios
+from heor.analyses.psa_results import Crossing, PsaResult, PsaSummary
 from heor.analyses.psa_summary import crossing_of
-from heor.analyses.results import (
-    AccrualRow,
-    BaseCase,
-    Crossing,
-    PsaResult,
-    PsaSummary,
-    RunRecord,
-    ScenarioResult,
-    StudyResults,
-)
+from heor.analyses.results import AccrualRow, BaseCase, ScenarioResult
+from heor.analyses.study_results import RunRecord, StudyResults
 from heor.spec.records import Spec
 
 #: Analyses that a plan may leave out; the base case always runs.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from heor.analyses.cea import icer, middle_threshold, net_benefits, status_words
+from heor.analyses.cea import icer, net_benefits, status_words
+from heor.analyses.ceac import middle_threshold
 from heor.analyses.results import DsaBar, DsaComparison, DsaPoint, DsaResult
 from heor.engine.evaluate import evaluate
 from heor.engine.outcomes import Outcomes

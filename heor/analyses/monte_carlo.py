@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heor.analyses.cea import QALY_TOLERANCE, icer
-from heor.analyses.results import (
+from heor.analyses.psa_results import (
     Convergence,
     Estimate,
     Probability,

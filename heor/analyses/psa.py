@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heor.analyses import cea
+from heor.analyses import cea, ceac
+from heor.analyses.psa_results import PsaResult
 from heor.analyses.psa_summary import summarise
-from heor.analyses.results import PsaResult
 from heor.engine.evaluate import evaluate
 from heor.engine.outcomes import Outcomes
 from heor.errors import HeorError
@@ -86,7 +86,7 @@ def run(
             )
         if not until_mcse > 0:
             raise HeorError(f"the standard error to reach must be above 0, found {until_mcse}")
-        goal = cea.middle_threshold(settings.thresholds) if threshold is None else threshold
+        goal = ceac.middle_threshold(settings.thresholds) if threshold is None else threshold
         return _run_until(spec, n, seed, workers, progress, until_mcse, goal, most_draws)
     if progress is not None:
         progress(0, n)

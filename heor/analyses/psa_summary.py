@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heor.analyses import cea, monte_carlo
+from heor.analyses import cea, ceac, monte_carlo
 from heor.analyses.monte_carlo import Replicates, estimate, probability, replicates_of
-from heor.analyses.results import (
-    BaseCase,
+from heor.analyses.psa_results import (
     BaseCheck,
     Crossing,
     ParameterCheck,
@@ -18,6 +17,7 @@ from heor.analyses.results import (
     PsaStrategy,
     PsaSummary,
 )
+from heor.analyses.results import BaseCase
 from heor.engine.outcomes import Outcomes
 from heor.spec.parameters import Draws, FloatArray
 from heor.spec.records import Settings, Spec
@@ -55,17 +55,17 @@ def summarise(
     base : BaseCase, optional
         For the comparison of PSA means with the base case.
     axis : sequence of float, optional
-        Thresholds of the acceptability curve; `heor.analyses.cea.threshold_grid` chooses them
+        Thresholds of the acceptability curve; `heor.analyses.ceac.threshold_grid` chooses them
         when left out.
     """
     settings, outcomes = spec.settings, result.outcomes
     cost, qaly = outcomes.get("cost"), outcomes.get("qaly")
     context = _Context(settings, outcomes, replicates_of(result), cost, qaly)
     weight, thresholds = settings.severity_weight, settings.thresholds
-    grid = cea.threshold_grid(cost, qaly, thresholds, weight) if axis is None else axis
+    grid = ceac.threshold_grid(cost, qaly, thresholds, weight) if axis is None else axis
     others = [s for s in outcomes.strategies if s != outcomes.reference]
     deltas = {s: _deltas(outcomes, s) for s in others}
-    middle = cea.middle_threshold(thresholds)
+    middle = ceac.middle_threshold(thresholds)
     crossing = crossing_of(outcomes, settings.crossing_limit)
     checks = parameter_checks(spec, result.draws)
     base_checks = _base_checks(context, base) if base is not None else ()
@@ -88,8 +88,8 @@ def summarise(
         incremental=cea.incremental_table(outcomes.strategies, cost.mean(axis=0), qaly.mean(axis=0))
         if others
         else (),
-        at_thresholds=cea.acceptability(outcomes.strategies, cost, qaly, thresholds, weight),
-        curve=cea.acceptability(outcomes.strategies, cost, qaly, grid, weight),
+        at_thresholds=ceac.acceptability(outcomes.strategies, cost, qaly, thresholds, weight),
+        curve=ceac.acceptability(outcomes.strategies, cost, qaly, grid, weight),
         convergence=tuple(
             monte_carlo.convergence(
                 s, outcomes.reference, middle, weight, deltas[s]["cost"], deltas[s]["qaly"]

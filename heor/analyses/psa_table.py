@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from heor.analyses import cea
-from heor.analyses.results import CeaResult
+from heor.analyses import cea, ceac
+from heor.analyses.psa_results import CeaResult
 from heor.errors import InputErrors, Place, Problem
 from heor.spec.parameters import FloatArray
 
@@ -84,7 +84,7 @@ def analyse(
 ) -> CeaResult:
     """Incremental table of the means and acceptability; the axis is chosen when not given."""
     axis = (
-        cea.threshold_grid(table.costs, table.qalys, (), severity_weight)
+        ceac.threshold_grid(table.costs, table.qalys, (), severity_weight)
         if thresholds is None
         else np.asarray(thresholds, dtype=np.float64)
     )
@@ -94,7 +94,7 @@ def analyse(
         incremental=cea.incremental_table(
             table.strategies, table.costs.mean(axis=0), table.qalys.mean(axis=0)
         ),
-        acceptability=cea.acceptability(
+        acceptability=ceac.acceptability(
             table.strategies, table.costs, table.qalys, axis, severity_weight
         ),
     )

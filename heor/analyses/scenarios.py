@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from heor.analyses import base_case
-from heor.analyses.cea import middle_threshold
+from heor.analyses.ceac import middle_threshold
 from heor.analyses.results import (
     FAVOURABLE,
     NEUTRAL,

@@ -9,7 +9,7 @@ import click
 
 from heor.analyses import base_case as analysis
 from heor.analyses import psa
-from heor.analyses.results import StudyResults
+from heor.analyses.study_results import StudyResults
 from heor.cli import options
 from heor.cli.output import Forms, check_ending, deliver
 from heor.engine.evaluate import evaluate

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from heor.analyses.results import StudyResults
+from heor.analyses.study_results import StudyResults
 from heor.report import files, json_shapes
 
 Progress = Callable[[str, int, int], None]

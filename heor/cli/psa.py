@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from heor.analyses.results import StudyResults
+from heor.analyses.study_results import StudyResults
 from heor.cli import options
 from heor.cli.output import Forms, check_ending, deliver, progress_bar
 from heor.report import csv_files, json_shapes

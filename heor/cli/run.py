@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from heor.analyses.results import StudyResults
+from heor.analyses.study_results import StudyResults
 from heor.cli import options
 from heor.cli.output import progress_bar, show
 from heor.report import csv_files, files, json_shapes

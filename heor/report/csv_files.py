@@ -10,7 +10,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from heor.analyses.results import BaseCase, DsaResult, PsaResult, ScenarioResult
+from heor.analyses.psa_results import PsaResult
+from heor.analyses.results import BaseCase, DsaResult, ScenarioResult
 from heor.report.numbers import threshold_key
 
 #: Outcomes of ``psa.csv`` before the cost categories.

@@ -8,25 +8,26 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from heor.analyses.results import (
-    ON_FRONTIER,
+from heor.analyses.psa_results import (
     Acceptability,
-    AccrualRow,
-    BaseCase,
     CeaResult,
     Crossing,
-    DsaPoint,
-    DsaResult,
     Estimate,
-    IncrementalRow,
-    PairwiseRow,
     PsaIncrement,
     PsaSummary,
-    RunRecord,
+)
+from heor.analyses.results import (
+    ON_FRONTIER,
+    AccrualRow,
+    BaseCase,
+    DsaPoint,
+    DsaResult,
+    IncrementalRow,
+    PairwiseRow,
     ScenarioResult,
     StrategyTotals,
-    StudyResults,
 )
+from heor.analyses.study_results import RunRecord, StudyResults
 from heor.report.numbers import threshold_key
 
 Json = dict[str, Any]

@@ -9,24 +9,20 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from heor.analyses.psa_results import Acceptability, CeaResult, Crossing, Estimate, PsaSummary
 from heor.analyses.results import (
     EXTENDEDLY_DOMINATED,
     ON_FRONTIER,
     STRICTLY_DOMINATED,
-    Acceptability,
     BaseCase,
-    CeaResult,
-    Crossing,
     DsaComparison,
     DsaPoint,
     DsaResult,
-    Estimate,
     IncrementalRow,
     PairwiseRow,
-    PsaSummary,
     ScenarioResult,
-    StudyResults,
 )
+from heor.analyses.study_results import StudyResults
 from heor.report.numbers import NONE, money, percent, plain, years
 
 #: A line of hyphens under the headings and nothing else, for pipes and files.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from heor.analyses.results import StudyResults
+from heor.analyses.study_results import StudyResults
 from heor.engine.evaluate import traces
 from heor.report.sheets import (
     acceptability,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heor.analyses import cea
+from heor.analyses import cea, ceac
 
 DATA = Path(__file__).parent / "data"
 
@@ -25,7 +25,7 @@ def draws():
 
 @pytest.fixture(scope="module")
 def ours(bcea, draws):
-    return cea.acceptability(bcea["strategies"], *draws, bcea["thresholds"])
+    return ceac.acceptability(bcea["strategies"], *draws, bcea["thresholds"])
 
 
 def test_means(bcea, draws):
@@ -73,5 +73,5 @@ def test_evpi_of_a_normal_inmb(mean):
     expected = sd * density + mean * below - max(0.0, mean)
     loss = np.maximum(inmb, 0) - (inmb if inmb.mean() > 0 else 0)
     error = 4 * loss.std() / math.sqrt(n)
-    assert cea.evpi(costs, np.zeros((n, 2)), [50_000])[0] == pytest.approx(expected, abs=error)
+    assert ceac.evpi(costs, np.zeros((n, 2)), [50_000])[0] == pytest.approx(expected, abs=error)
     assert error < 0.02 * sd

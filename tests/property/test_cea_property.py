@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heor.analyses import cea
+from heor.analyses import cea, ceac
 from heor.analyses.results import EXTENDEDLY_DOMINATED, ON_FRONTIER, STRICTLY_DOMINATED
 
 # Cents and thousandths of a QALY: ties and collinear points do occur.
@@ -104,12 +104,12 @@ def test_acceptability(rng, n, s, whole_numbers):
         costs, qalys = rng.integers(0, 3, (n, s)) * 1000.0, rng.integers(0, 3, (n, s)) * 1.0
     thresholds = np.array([0, 1000, 20_000, 1e6])
     names = [f"s{i}" for i in range(s)]
-    result = cea.acceptability(names, costs, qalys, thresholds)
+    result = ceac.acceptability(names, costs, qalys, thresholds)
     assert result.ceac.sum(axis=1) == pytest.approx(1, abs=1e-12)
     assert (result.evpi >= 0).all()
     assert (result.evpi <= result.expected_loss.min(axis=1)).all()
     order = rng.permutation(s)
-    again = cea.acceptability(names, costs[:, order], qalys[:, order], thresholds)
+    again = ceac.acceptability(names, costs[:, order], qalys[:, order], thresholds)
     np.testing.assert_array_equal(again.ceac, result.ceac[:, order])
     np.testing.assert_allclose(again.evpi, result.evpi, rtol=1e-12, atol=1e-6)
     by_hand = np.array(

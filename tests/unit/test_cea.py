@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from heor.analyses import cea
+from heor.analyses import cea, ceac
 from heor.analyses.results import (
     EXTENDEDLY_DOMINATED,
     ON_AXIS,
@@ -161,7 +161,7 @@ class TestAcceptability:
     qalys = np.array([[0.0, 1, 1], [0, 1, 1], [0, 1, 2], [0, -1, -1]])
 
     def test_by_hand(self):
-        result = cea.acceptability("abc", self.costs, self.qalys, [0, 20])
+        result = ceac.acceptability("abc", self.costs, self.qalys, [0, 20])
         # At 20 per QALY: draws 1 and 2 are ties of b and c, draw 3 b 10 against c 0, draw 4 a.
         assert result.ceac.tolist() == [[1, 0, 0], [0.25, 0.5, 0.25]]
         # Mean NMB 0, 0, -10: a and b tie, the first counts.
@@ -171,24 +171,24 @@ class TestAcceptability:
         assert result.evpi.tolist() == [0, 7.5]
 
     def test_severity_weight_is_a_higher_threshold(self):
-        weighted = cea.ceac(self.costs, self.qalys, [20], severity_weight=1.7)
-        np.testing.assert_array_equal(weighted, cea.ceac(self.costs, self.qalys, [34]))
+        weighted = ceac.ceac(self.costs, self.qalys, [20], severity_weight=1.7)
+        np.testing.assert_array_equal(weighted, ceac.ceac(self.costs, self.qalys, [34]))
 
     def test_blocks_of_draws_do_not_matter(self, monkeypatch):
         rng = np.random.default_rng(3)
         costs, qalys = rng.normal(10, 3, (1000, 3)), rng.normal(1, 0.3, (1000, 3))
-        whole = cea.acceptability("abc", costs, qalys, [5, 10])
-        monkeypatch.setattr(cea, "BLOCK", 7)
-        parts = cea.acceptability("abc", costs, qalys, [5, 10])
+        whole = ceac.acceptability("abc", costs, qalys, [5, 10])
+        monkeypatch.setattr(ceac, "BLOCK", 7)
+        parts = ceac.acceptability("abc", costs, qalys, [5, 10])
         np.testing.assert_array_equal(parts.ceac, whole.ceac)
         np.testing.assert_allclose(parts.evpi, whole.evpi, rtol=1e-12)
-        np.testing.assert_array_equal(cea.ceaf(costs, qalys, [5, 10]), whole.ceaf)
-        np.testing.assert_array_equal(cea.evpi(costs, qalys, [5, 10]), parts.evpi)
+        np.testing.assert_array_equal(ceac.ceaf(costs, qalys, [5, 10]), whole.ceaf)
+        np.testing.assert_array_equal(ceac.evpi(costs, qalys, [5, 10]), parts.evpi)
 
     @pytest.mark.parametrize("shape", [(0, 3), (4, 2), (4,)])
     def test_refuses_wrong_shapes(self, shape):
         with pytest.raises(ValueError, match="draw"):
-            cea.acceptability("abc", np.zeros(shape), np.zeros(shape), [1])
+            ceac.acceptability("abc", np.zeros(shape), np.zeros(shape), [1])
 
 
 class TestThresholdGrid:
@@ -201,22 +201,22 @@ class TestThresholdGrid:
 
     def test_reaches_where_the_curve_stops_moving(self):
         costs, qalys = self.psa(1_000_000)
-        grid = cea.threshold_grid(costs, qalys, (50_000, 100_000, 150_000))
-        curve = cea.ceac(costs, qalys, grid)[:, 1]
+        grid = ceac.threshold_grid(costs, qalys, (50_000, 100_000, 150_000))
+        curve = ceac.ceac(costs, qalys, grid)[:, 1]
         assert grid[-1] > 1_000_000
         assert curve[-1] >= 0.95
         assert curve[np.searchsorted(grid, grid[-1] / 2)] < 0.95
-        nearer = cea.threshold_grid(costs, qalys, (50_000,), within=0.001)
-        assert cea.ceac(costs, qalys, [nearer[-1]])[0, 1] >= 0.999
+        nearer = ceac.threshold_grid(costs, qalys, (50_000,), within=0.001)
+        assert ceac.ceac(costs, qalys, [nearer[-1]])[0, 1] >= 0.999
         assert {0.0, 50_000, 100_000, 150_000} <= set(grid)
         assert 101 <= len(grid) <= 204
         assert (np.diff(grid) > 0).all()
 
     def test_limit_is_the_chance_of_a_gain(self):
         costs, qalys = self.psa(50_000, share_better=0.8)
-        grid = cea.threshold_grid(costs, qalys)
+        grid = ceac.threshold_grid(costs, qalys)
         gain = (qalys[:, 1] > 0).mean()
-        assert cea.ceac(costs, qalys, [grid[-1]])[0, 1] == pytest.approx(gain, abs=0.05)
+        assert ceac.ceac(costs, qalys, [grid[-1]])[0, 1] == pytest.approx(gain, abs=0.05)
 
     def test_is_bounded_when_gains_are_near_zero(self):
         gain = np.random.default_rng(5).normal(0, 1, 4000)
@@ -225,29 +225,29 @@ class TestThresholdGrid:
         qalys = np.column_stack([np.zeros(4000), gain])
         # Settled near 8e6 = 1e6·φ(0)/0.05; the means give no ICER, so the end is ten times the
         # threshold.
-        assert cea.threshold_grid(costs, qalys, (100_000,))[-1] == 1_000_000
-        assert cea.threshold_grid(costs, qalys, (100_000,), furthest=1e9)[-1] > 7e6
+        assert ceac.threshold_grid(costs, qalys, (100_000,))[-1] == 1_000_000
+        assert ceac.threshold_grid(costs, qalys, (100_000,), furthest=1e9)[-1] > 7e6
 
     def test_covers_the_study_thresholds(self):
         costs, qalys = self.psa(10)
-        assert cea.threshold_grid(costs, qalys, (150_000, 33_333.25))[-1] == 150_000
-        assert 33_333.25 in cea.threshold_grid(costs, qalys, (150_000, 33_333.25))
+        assert ceac.threshold_grid(costs, qalys, (150_000, 33_333.25))[-1] == 150_000
+        assert 33_333.25 in ceac.threshold_grid(costs, qalys, (150_000, 33_333.25))
 
     def test_when_nothing_moves(self):
-        grid = cea.threshold_grid(np.zeros((3, 2)), np.zeros((3, 2)))
-        assert (grid[0], grid[-1], len(grid)) == (0, cea.DEFAULT_AXIS_END, 101)
+        grid = ceac.threshold_grid(np.zeros((3, 2)), np.zeros((3, 2)))
+        assert (grid[0], grid[-1], len(grid)) == (0, ceac.DEFAULT_AXIS_END, 101)
 
     @pytest.mark.parametrize("scale", [1e-3, 0.07, 1, 999, 3.3e9])
     def test_any_scale(self, scale):
         costs, qalys = self.psa(scale)
-        grid = cea.threshold_grid(costs, qalys)
+        grid = ceac.threshold_grid(costs, qalys)
         assert 101 <= len(grid) <= 201
         np.testing.assert_allclose(np.diff(grid), grid[-1] / (len(grid) - 1), rtol=1e-6)
 
     def test_does_not_depend_on_the_order_of_draws_or_strategies(self):
         costs, qalys = self.psa(70_000, share_better=0.9)
-        grid = cea.threshold_grid(costs, qalys, (100_000,))
-        turned = cea.threshold_grid(costs[::-1, ::-1], qalys[::-1, ::-1], (100_000,))
+        grid = ceac.threshold_grid(costs, qalys, (100_000,))
+        turned = ceac.threshold_grid(costs[::-1, ::-1], qalys[::-1, ::-1], (100_000,))
         np.testing.assert_array_equal(grid, turned)
 
 
@@ -255,9 +255,9 @@ class TestThresholdGrid:
     ("thresholds", "middle"), [((150, 50, 100), 100), ((50, 100), 100), ((7,), 7)]
 )
 def test_middle_threshold(thresholds, middle):
-    assert cea.middle_threshold(thresholds) == middle
+    assert ceac.middle_threshold(thresholds) == middle
 
 
 def test_middle_threshold_needs_one():
     with pytest.raises(ValueError, match="no thresholds"):
-        cea.middle_threshold(())
+        ceac.middle_threshold(())

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from heor.analyses import cea, psa_table
+from heor.analyses import ceac, psa_table
 from heor.errors import InputErrors
 
 LONG = """draw,strategy,cost,qaly,ly,cost:drug
@@ -141,4 +141,4 @@ def test_analyse(tmp_path):
     assert result.acceptability.ceac.tolist() == [[1, 0], [0.75, 0.25], [0, 1]]
     assert result.n == 2
     axis = psa_table.analyse(table).acceptability.thresholds
-    np.testing.assert_array_equal(axis, cea.threshold_grid(table.costs, table.qalys))
+    np.testing.assert_array_equal(axis, ceac.threshold_grid(table.costs, table.qalys))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from heor.analyses.results import Acceptability, PsaIncrement
+from heor.analyses.psa_results import Acceptability, PsaIncrement
 from heor.report.charts import (
     REFERENCE_COLOUR,
     Axis,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from heor.analyses.cea import COST_TOLERANCE, QALY_TOLERANCE
-from heor.analyses.results import Crossing
+from heor.analyses.psa_results import Crossing
 from heor.engine.trace import TOLERANCE as OCCUPANCY_TOLERANCE
 from heor.report.sheets.calc_trace import FIRST_ROW, trace_columns
 from heor.report.sheets.layout import CHANGE_TOLERANCE, Context, head, heading, table_head

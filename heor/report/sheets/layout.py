@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from heor.analyses.cea import middle_threshold
-from heor.analyses.results import StudyResults
+from heor.analyses.ceac import middle_threshold
+from heor.analyses.study_results import StudyResults
 from heor.engine.outcomes import EVENTS
 from heor.engine.trace import StrategyTrace
 from heor.report.charts import DEAD_COLOUR, STATE_COLOURS, colour_of

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from heor.analyses.results import Convergence, Estimate, PsaResult, PsaSummary
+from heor.analyses.psa_results import Convergence, Estimate, PsaResult, PsaSummary
 from heor.report.charts import Axis, Cells, Series, money_scale, nice_step, xy_chart
 from heor.report.sheets.base_case import DASH, ratio_formula, ratio_value
 from heor.report.sheets.layout import Context, head, heading, table_head
