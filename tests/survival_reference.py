@@ -11,6 +11,9 @@ import mpmath as mp
 
 DIGITS = 50
 
+#: |Q| of a generalised gamma below which its density is integrated.
+_QUADRATURE_BELOW = 0.03
+
 
 def _exp_minus(h):
     """e^-h, or 0 where no number of digits below could show it (and mpmath would labour)."""
@@ -83,7 +86,7 @@ def _gengamma(t, mu, sigma, q):
     def density(w):
         return mp.exp(constant + a * (q * w - mp.exp(q * w)))
 
-    if abs(q) < 0.03:
+    if abs(q) < _QUADRATURE_BELOW:
         survival = _tail_by_quadrature(density, w)
     else:
         lower, upper = _gamma_tails(a, a * mp.exp(q * w))
@@ -92,11 +95,13 @@ def _gengamma(t, mu, sigma, q):
 
 
 def _tail_by_quadrature(density, w):
-    """Area right of w: order 1/Q² is too large for series, and the curve is nearly normal."""
-    ends = [abs(w) + k for k in range(0, 22, 3)]
-    if w >= 0:
-        return mp.quad(density, ends)
-    return 1 - mp.quad(density, [-end for end in reversed(ends)])
+    """Area right of w: an order 1/Q² is too large for series, and the curve nearly normal."""
+    side = 1 if w >= 0 else -1
+    reach = mp.sqrt(w**2 + 500) - abs(w)  # where a normal density has fallen by e^250
+    ends = [abs(w) + reach * k / 7 for k in range(8)]
+    # relative to the density at w: quad() stops by absolute error
+    tail = density(w) * mp.quad(lambda v: density(side * v) / density(w), ends)
+    return tail if side == 1 else 1 - tail
 
 
 _FAMILIES = {
@@ -113,5 +118,6 @@ _FAMILIES = {
 def survival_and_density(family: str, params: Sequence[float], time: float):
     """S and density at ``time`` > 0 as mpmath numbers."""
     # guard digits: where P or Q is tiny it may have been found as one minus the other
-    with mp.workdps(DIGITS + 60):
+    guard = 20 if family == "gengamma" and 0 < abs(params[2]) < _QUADRATURE_BELOW else 60
+    with mp.workdps(DIGITS + guard):
         return _FAMILIES[family](mp.mpf(time), *(mp.mpf(p) for p in params))

@@ -176,11 +176,7 @@ class LogLogistic(Family):
 
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
         shape, scale = params
-        ratio = time / scale
-        slope = shape / scale * np.power(ratio, shape - 1.0) * special.expit(-shape * np.log(ratio))
-        # beyond reach of the power: the hazard is shape/t
-        late = shape / time * special.expit(shape * np.log(ratio))
-        return np.where(ratio < 1.0, slope, late)
+        return shape / time * special.expit(shape * np.log(time / scale))
 
     def _quantile(self, failed: FloatArray, *params: FloatArray) -> FloatArray:
         shape, scale = params
@@ -283,7 +279,7 @@ class GeneralisedGamma(Family):
             if abs(q) < sm.SMALL_Q:
                 row[:] = sm.small_q_survival(row, q)
                 continue
-            a = 1.0 / (q * q)
+            a = np.array(1.0 / (q * q))
             np.multiply(row, q, out=row)
             if abs(q) > _WIDE_Q:
                 row[:] = sm.gamma_upper(a, row) if q > 0 else sm.gamma_lower(a, row)

@@ -86,7 +86,8 @@ def small_q(w: FloatArray, q: FloatArray | float) -> tuple[FloatArray, FloatArra
         inverse = 1.0 / growth
         c0 = inverse - 1.0 / eta
         c1 = eta**-3 - inverse * (1.0 / 12.0 + inverse * (1.0 + inverse))
-        series[far] = c0 + np.square(q_far) * c1
+        c2 = polynomial(_C2, y[far])
+        series[far] = c0 + np.square(q_far) * (c1 + np.square(q_far) * c2)
     return z, q * series
 
 
@@ -94,7 +95,9 @@ def small_q_survival(w: FloatArray, q: float) -> FloatArray:
     """S of a generalised gamma with |Q| < `SMALL_Q` at the deviates ``w``, of the same shape."""
     z, correction = small_q(w, q)
     density = np.exp(-0.5 * np.square(z)) / np.sqrt(2.0 * np.pi)
-    return special.ndtr(-z) + density * correction
+    # rounding may leave the last bit outside 0..1
+    survival: FloatArray = np.clip(special.ndtr(-z) + density * correction, 0.0, 1.0)
+    return survival
 
 
 def small_q_log_survival(w: FloatArray, q: FloatArray) -> FloatArray:
@@ -112,7 +115,8 @@ def small_q_hazard(w: FloatArray, q: FloatArray) -> FloatArray:
 
 def normal_hazard(z: FloatArray) -> FloatArray:
     """φ(z)/Φ(-z)."""
-    return np.sqrt(2.0 / np.pi) / special.erfcx(z / np.sqrt(2.0))
+    hazard: FloatArray = np.sqrt(2.0 / np.pi) / special.erfcx(z / np.sqrt(2.0))
+    return hazard
 
 
 def small_q_quantile(failed: FloatArray, q: FloatArray) -> FloatArray:
@@ -128,23 +132,23 @@ def small_q_quantile(failed: FloatArray, q: FloatArray) -> FloatArray:
     return side * np.where(tail > 0.0, v, np.inf)
 
 
-def gamma_lower(a: FloatArray | float, y: FloatArray) -> FloatArray:
+def gamma_lower(a: FloatArray, y: FloatArray) -> FloatArray:
     """P(a, a e^y), also where ``e^y`` is too small for a double but its power a is not."""
     x = a * np.exp(y)
     tiny = x < _TINY
-    value = special.gammainc(a, x)
+    value: FloatArray = special.gammainc(a, x)
     return np.where(tiny, _leading_term(a, y), value) if tiny.any() else value
 
 
-def gamma_upper(a: FloatArray | float, y: FloatArray) -> FloatArray:
+def gamma_upper(a: FloatArray, y: FloatArray) -> FloatArray:
     """Q(a, a e^y), with the same reach as `gamma_lower`."""
     x = a * np.exp(y)
     tiny = x < _TINY
-    value = special.gammaincc(a, x)
+    value: FloatArray = special.gammaincc(a, x)
     return np.where(tiny, 1.0 - _leading_term(a, y), value) if tiny.any() else value
 
 
-def _leading_term(a: FloatArray | float, y: FloatArray) -> FloatArray:
+def _leading_term(a: FloatArray, y: FloatArray) -> FloatArray:
     """P(a, x) of a vanishing x = a e^y: ``x^a / Γ(a + 1)``."""
     return np.exp(a * (y + np.log(a)) - special.gammaln(a + 1.0))
 
