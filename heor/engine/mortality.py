@@ -110,12 +110,34 @@ def survivors(
     weight *= 1.0 - share
     weight += share
     np.divide(share, weight, out=weight)
-    alive = share * np.exp(-men) + (1.0 - share) * np.exp(-women)
     shape = (len(start_age), len(years))
-    alive, weight = np.broadcast_to(alive, shape), np.broadcast_to(weight, shape)
+    total, weight = (
+        np.broadcast_to(_mixed(men, women, share), shape),
+        np.broadcast_to(weight, shape),
+    )
     if smr is None:
-        return alive, weight
-    return np.power(alive, smr[:, None]), weight
+        return total, weight
+    return np.power(total, smr[:, None]), weight
+
+
+def alive(
+    table: LifeTable, start_age: FloatArray, male_share: FloatArray, years: FloatArray
+) -> FloatArray:
+    """Share of a general-population cohort alive, as `survivors` gives it, and nothing else."""
+    rows = _distinct_rows(start_age, male_share)
+    men, women = _hazards_since(table, start_age[rows], years)
+    total = _mixed(men, women, male_share[rows, None])
+    return np.broadcast_to(total, (len(start_age), len(years)))
+
+
+def _mixed(men: FloatArray, women: FloatArray, share: FloatArray) -> FloatArray:
+    """Survival of both sexes from their cumulative hazards, which are overwritten."""
+    for hazard, weight in ((men, share), (women, 1.0 - share)):
+        np.negative(hazard, out=hazard)
+        np.exp(hazard, out=hazard)
+        hazard *= weight
+    men += women
+    return men
 
 
 def norms(

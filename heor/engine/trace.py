@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heor.engine.curves import CurveBlock
-from heor.engine.mortality import survivors
+from heor.engine.mortality import alive
 from heor.engine.timeline import Timeline
 from heor.errors import ModelError
 from heor.spec.parameters import FloatArray
@@ -84,7 +84,7 @@ class Background:
             assert spec.settings.male_share is not None
             age = self._curves.values(spec.settings.start_age)[:, 0]
             male = self._curves.values(spec.settings.male_share)[:, 0]
-            self._alive, _ = survivors(spec.life_table, age, male, self._timeline.years)
+            self._alive = alive(spec.life_table, age, male, self._timeline.years)
         return self._alive
 
     def ratio(self) -> FloatArray:

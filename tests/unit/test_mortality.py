@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heor.engine.mortality import cumulative_hazards, hazards, norms, survivors
+from heor.engine.mortality import alive, cumulative_hazards, hazards, norms, survivors
 from heor.errors import ModelError
 from heor.spec.records import LifeTable
 
@@ -210,3 +210,10 @@ def test_a_table_without_an_open_first_age_is_an_error() -> None:
     closed = table(female=np.array([1.0, 0.1, 0.1, 0.1, 1.0]))
     with pytest.raises(ModelError, match="female q is 1 at the first age, 60"):
         survivors(closed, np.array([61.0]), np.array([0.5]), np.array([0.0]))
+
+
+def test_alive_is_what_survivors_give() -> None:
+    ages, shares = np.array([60.3, 63.0, 71.9]), np.array([0.2, 0.57, 1.0])
+    years = np.arange(0.0, 45.0, 0.1)
+    expected, _ = survivors(table(), ages, shares, years)
+    assert np.array_equal(alive(table(), ages, shares, years), expected)
