@@ -20,8 +20,8 @@ from heor.engine.trace import Background, StrategyTrace, Tracer
 from heor.spec.parameters import Draws, FloatArray
 from heor.spec.records import Spec
 
-#: Draws per block: large enough to drown Python's overhead, small enough for the cache.
-BLOCK = 128
+#: Values of a curve per block: enough to drown Python's overhead, few enough for the cache.
+BLOCK_VALUES = 200_000
 
 _DIAGNOSTICS = ("crossing_share", "crossing_years", "crossing_cycles", "floor_capped_years")
 
@@ -30,7 +30,7 @@ def evaluate(
     spec: Spec,
     draws: Draws,
     *,
-    chunk: int = BLOCK,
+    chunk: int | None = None,
     workers: int = 1,
     qaly_years: Iterable[float] = (),
     progress: Callable[[int], None] | None = None,
@@ -43,8 +43,9 @@ def evaluate(
         The study.
     draws : Draws
         One row of parameter values per evaluation.
-    chunk : int
-        Draws per block; changes speed and memory only.
+    chunk : int, optional
+        Draws per block, chosen by the number of cycles when left out; changes speed and memory
+        only.
     workers : int
         Threads that work on blocks side by side.
     qaly_years : iterable of float
@@ -63,6 +64,7 @@ def evaluate(
         When a guard fails; the message names strategy, group, draw and cycle (methods 10).
     """
     timeline = Timeline(spec.settings)
+    chunk = chunk or max(1, BLOCK_VALUES // (timeline.cycles + 1))
     tracer = Tracer(spec, timeline)
     payoffs = Payoffs(spec, timeline, qaly_years)
     keys = CurveKeys()

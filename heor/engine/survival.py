@@ -197,7 +197,7 @@ class LogNormal(Family):
 
     def _fill(self, at: FloatArray, params: Sequence[FloatArray], out: FloatArray) -> None:
         np.subtract(params[0], at, out=out)
-        np.divide(out, params[1], out=out)
+        np.multiply(out, 1.0 / params[1], out=out)
         special.ndtr(out, out=out)
 
     def _log_survival(self, time: FloatArray, *params: FloatArray) -> FloatArray:

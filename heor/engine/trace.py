@@ -274,23 +274,20 @@ class Tracer:
                     weight = trace.weights[group]
                 if low is high:
                     continue
-                excess = np.subtract(low, high, out=curves.array())
-                worst = excess.max(axis=1)
-                if worst.max() <= 0:
-                    curves.release(excess)
+                above = low > high
+                if not above.any():
                     continue
                 crossing.add((inner, group))
-                if self.spec.settings.crossing == "error" and worst.max() > TOLERANCE:
+                capped = np.minimum(low, high, out=curves.array())
+                excess = np.subtract(low, capped, out=capped)
+                if self.spec.settings.crossing == "error" and excess.max() > TOLERANCE:
                     row, cycle = np.unravel_index(int(np.argmax(excess > TOLERANCE)), excess.shape)
                     raise ModelError(
                         f"strategy {strategy}, group {group or ALL}, draw {first_draw + row}, "
                         f"cycle {cycle}: {inner} {low[row, cycle]:.6g} is above {outer} "
                         f"{high[row, cycle]:.6g}; setting crossing is 'error'"
                     )
-                np.maximum(excess, 0.0, out=excess)
-                moved = np.einsum("dk,k->d", excess, self._undiscounted)
-                trace.crossing_years += weight * moved
-                above = excess > 0
+                trace.crossing_years += weight * np.einsum("dk,k->d", excess, self._undiscounted)
                 moved_at = above if moved_at is None else moved_at | above
                 curves.release(excess)
         if moved_at is not None:
@@ -432,11 +429,10 @@ class Tracer:
                 "occupancy misses 1 by",
                 first_draw,
             )
-        scratch = curves.array(self.timeline.cycles)
-        rising = np.subtract(alive[:, 1:], alive[:, :-1], out=scratch)
-        if not rising.max() <= TOLERANCE:
-            self._refuse(trace, self.spec.dead_state.id, rising, "dead falls by", first_draw, 1)
-        curves.release(scratch)
+        if (alive[:, 1:] > alive[:, :-1]).any() or np.isnan(alive.min()):
+            rising = alive[:, 1:] - alive[:, :-1]
+            if not rising.max() <= TOLERANCE:
+                self._refuse(trace, self.spec.dead_state.id, rising, "dead falls by", first_draw, 1)
         inner = None
         for state in self.spec.living_states:
             outer = trace.endpoints.get(state.endpoint)
