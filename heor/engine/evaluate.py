@@ -85,12 +85,12 @@ def evaluate(
         with np.errstate(all="ignore"):
             for position in order:
                 trace = tracer.run(strategies[position], curves, background, start + 1)
-                out = np.empty((stop - start, len(payoffs.names)))
+                out = np.empty((len(payoffs.names), stop - start))
                 payoffs.run(trace, curves, comparator, out)
                 if strategies[position] == reference:
                     comparator = trace.endpoints["os"]
-                values[start:stop, position] = out
-                _keep_diagnostics(diagnostics, trace, out[:, lived], start, stop, position)
+                values[start:stop, position] = out.T
+                _keep_diagnostics(diagnostics, trace, out[lived], start, stop, position)
         return stop - start
 
     _run_blocks(range(0, count, chunk), block, workers, progress)

@@ -110,6 +110,8 @@ class Payoffs:
         self.spec = spec
         self.timeline = timeline
         self.qaly_years = tuple(qaly_years)
+        self._living = spec.living_states
+        self._nested = spec.nested_endpoints
         self._vectors: list[FloatArray] = []
         self._vector_index: dict[bytes, int] = {}
         settings = spec.settings
@@ -143,7 +145,7 @@ class Payoffs:
         reference: FloatArray | None,
         out: FloatArray,
     ) -> None:
-        """Fill ``out`` ``(draw, outcome)`` for one strategy.
+        """Fill ``out`` ``(outcome, draw)`` for one strategy.
 
         Parameters
         ----------
@@ -153,7 +155,7 @@ class Payoffs:
             The block it was made from.
         reference : array ``(draw, cycle + 1)`` or None
             OS of the reference; None when this strategy is the reference.
-        out : array ``(draw, outcome)``
+        out : array ``(outcome, draw)``
             Overwritten.
         """
         out[:] = 0.0
@@ -164,13 +166,13 @@ class Payoffs:
         self._qalys(trace, sums, quality, curves, out)
         self._add_costs(trace, sums, curves, out)
         column = self._column
-        evly = out[:, column["evly"]]
-        evly += out[:, column["qaly"]]
+        evly = out[column["evly"]]
+        evly += out[column["qaly"]]
         if reference is not None:
             evly += self._equal_value(trace, quality, reference, curves)
 
     def _inner_endpoints(self, trace: StrategyTrace) -> dict[str, str]:
-        present = [e for e in self.spec.nested_endpoints if e in trace.endpoints]
+        present = [e for e in self._nested if e in trace.endpoints]
         return {outer: inner for inner, outer in pairwise(present)}
 
     def _vector(self, weights: FloatArray) -> int:
@@ -181,7 +183,7 @@ class Payoffs:
         return self._vector_index[key]
 
     def _names(self) -> tuple[str, ...]:
-        living = [state.id for state in self.spec.living_states]
+        living = [state.id for state in self._living]
         states = [*living, self.spec.dead_state.id, EVENTS]
         categories = self.spec.categories()
         names = ["ly", "qaly", "evly", "cost"]
@@ -198,10 +200,10 @@ class Payoffs:
 
     def _life_years(self, sums: _Sums, out: FloatArray) -> None:
         for suffix, vector in (("", self._life), ("_undiscounted", self._life_plain)):
-            for state in self.spec.living_states:
+            for state in self._living:
                 part = sums.state(state.endpoint, ALL, vector)
-                out[:, self._column[f"ly{suffix}:{state.id}"]] = part
-                out[:, self._column[f"ly{suffix}"]] += part
+                out[self._column[f"ly{suffix}:{state.id}"]] = part
+                out[self._column[f"ly{suffix}"]] += part
 
     def _events_of(self, strategy: str) -> tuple[AdverseEvent, ...]:
         return tuple(e for e in self.spec.adverse_events if e.strategy in (ALL, strategy))
@@ -215,7 +217,7 @@ class Payoffs:
         out: FloatArray,
     ) -> None:
         column = self._column
-        for state in self.spec.living_states:
+        for state in self._living:
             plans = self._utilities[trace.strategy][state.id]
             vectors = self._utility_vectors[trace.strategy, state.id]
             for which, suffix in enumerate(("", "_undiscounted")):
@@ -228,8 +230,8 @@ class Payoffs:
                         value = curves.values(plan.value)[:, 0]
                         total += value * sums.state(state.endpoint, ALL, vector[which])
                     total -= quality.capped_loss(state.id, time)
-                out[:, column[f"qaly{suffix}:{state.id}"]] = total
-                out[:, column[f"qaly{suffix}"]] += total
+                out[column[f"qaly{suffix}:{state.id}"]] = total
+                out[column[f"qaly{suffix}"]] += total
         lost = np.zeros(curves.rows)
         for event in self._events[trace.strategy]:
             loss = (
@@ -240,14 +242,14 @@ class Payoffs:
             )
             lost += loss * self._group_weight(trace, event.group)
         for suffix in ("", "_undiscounted"):
-            out[:, column[f"qaly{suffix}:{EVENTS}"]] = -lost
-            out[:, column[f"qaly{suffix}"]] -= lost
+            out[column[f"qaly{suffix}:{EVENTS}"]] = -lost
+            out[column[f"qaly{suffix}"]] -= lost
         for year in self.qaly_years:
             share = self.timeline.window(None, year, "year")
             total = -lost
-            for state in self.spec.living_states:
+            for state in self._living:
                 total = total + quality.qalys(state.id, self._quality_time, share)
-            out[:, column[f"qaly_to:{year:g}"]] = total
+            out[column[f"qaly_to:{year:g}"]] = total
 
     def _group_weight(self, trace: StrategyTrace, group: str) -> FloatArray | float:
         if group == ALL:
@@ -286,7 +288,7 @@ class Payoffs:
             share = np.divide(gained, life, out=gained)
         else:
             share = np.divide(gained, life, out=np.zeros_like(gained), where=life > 0)
-        present = [s for s in self.spec.living_states if s.endpoint in trace.endpoints]
+        present = [s for s in self._living if s.endpoint in trace.endpoints]
         inner: FloatArray | None = None
         for state, outer in zip(present, [*present[1:], None], strict=True):
             step = quality.utility(state.id)
@@ -354,10 +356,10 @@ class Payoffs:
         states = {state.id: state.endpoint for state in self.spec.states}
         if place in states:
             return (_Part(place, states[place], True, *vectors),)
-        nested = self.spec.nested_endpoints
+        nested = self._nested
         if place not in nested:
             return (_Part(EVENTS, place, False, *vectors),)
-        under = self.spec.living_states[: nested.index(place) + 1]
+        under = self._living[: nested.index(place) + 1]
         return tuple(_Part(state.id, state.endpoint, True, *vectors) for state in under)
 
     def _add_costs(
@@ -392,6 +394,6 @@ class Payoffs:
         undiscounted: FloatArray,
     ) -> None:
         for suffix, amount in (("", discounted), ("_undiscounted", undiscounted)):
-            out[:, self._column[f"cost{suffix}"]] += amount
-            out[:, self._column[f"cost{suffix}:{category}"]] += amount
-            out[:, self._column[f"cost_in{suffix}:{bucket}"]] += amount
+            out[self._column[f"cost{suffix}"]] += amount
+            out[self._column[f"cost{suffix}:{category}"]] += amount
+            out[self._column[f"cost_in{suffix}:{bucket}"]] += amount

@@ -124,6 +124,8 @@ class Tracer:
             strategy: {(c.endpoint, c.group): c for c in spec.curves_in_use(strategy)}
             for strategy in spec.strategy_ids()
         }
+        self._living = spec.living_states
+        self._pairs = {s: _pairs(spec.nested_endpoints, slots) for s, slots in self._slots.items()}
         for strategy, slots in self._slots.items():
             if not any(endpoint == "os" for endpoint, _ in slots):
                 raise ModelError(f"strategy {strategy}: no curve for endpoint os is in use")
@@ -211,10 +213,6 @@ class Tracer:
             done[endpoint, group] = curves.with_early_mortality(curve, survival)
         return done
 
-    def _nested(self, slots: Mapping[tuple[str, str], Curve]) -> list[str]:
-        present = {endpoint for endpoint, _ in slots}
-        return [e for e in self.spec.nested_endpoints if e in present]
-
     def _mix(
         self,
         curves_by_slot: Mapping[tuple[str, str], FloatArray],
@@ -236,18 +234,6 @@ class Tracer:
         curves.release(part)
         return total
 
-    def _pairs(
-        self, slots: Mapping[tuple[str, str], Curve]
-    ) -> list[tuple[str, str, tuple[str, ...] | None]]:
-        """Adjacent nested endpoints and the groups in which to cap; None: after mixing."""
-        nested = self._nested(slots)
-        groups = {e: tuple(g for other, g in slots if other == e) for e in nested}
-        pairs: list[tuple[str, str, tuple[str, ...] | None]] = []
-        for inner, outer in pairwise(nested):
-            by_group = set(groups[inner]) <= set(groups[outer])
-            pairs.append((inner, outer, groups[inner] if by_group else None))
-        return pairs
-
     def _measure_crossing(
         self,
         strategy: str,
@@ -263,7 +249,7 @@ class Tracer:
         """
         crossing: set[tuple[str, str | None]] = set()
         moved_at: NDArray[np.bool_] | None = None
-        for inner, outer, groups in self._pairs(slots):
+        for inner, outer, groups in self._pairs[strategy]:
             for group in groups or (None,):
                 if group is None:
                     low = self._mix(before, inner, trace.weights, curves)
@@ -370,7 +356,7 @@ class Tracer:
     ) -> None:
         """Steps 8 and 9: caps within the group, then mixing (or mixing, then the cap)."""
         keep_higher = self.spec.settings.crossing == "keep_higher"
-        pairs = self._pairs(slots)
+        pairs = self._pairs[trace.strategy]
         for inner, outer, groups in pairs if keep_higher else reversed(pairs):
             for group in groups or ():
                 low, high = after[inner, group], after[outer, group]
@@ -434,7 +420,7 @@ class Tracer:
             if not rising.max() <= TOLERANCE:
                 self._refuse(trace, self.spec.dead_state.id, rising, "dead falls by", first_draw, 1)
         inner = None
-        for state in self.spec.living_states:
+        for state in self._living:
             outer = trace.endpoints.get(state.endpoint)
             if outer is None:
                 continue
@@ -486,10 +472,25 @@ class Tracer:
 
     def _add_detail(self, trace: StrategyTrace, background: Background) -> None:
         inner = np.zeros_like(trace.endpoints["os"])
-        for state in self.spec.living_states:
+        for state in self._living:
             outer = trace.endpoints.get(state.endpoint, inner)
             trace.occupancy[state.id] = outer - inner
             inner = outer
         trace.occupancy[self.spec.dead_state.id] = 1 - inner
         if self.spec.settings.background_mortality != "none":
             trace.background = background.alive()
+
+
+def _pairs(
+    nested: tuple[str, ...], slots: Mapping[tuple[str, str], Curve]
+) -> list[tuple[str, str, tuple[str, ...] | None]]:
+    """Adjacent nested endpoints and the groups in which to cap; None: after mixing."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for endpoint in nested:
+        of_endpoint = tuple(group for other, group in slots if other == endpoint)
+        if of_endpoint:
+            groups[endpoint] = of_endpoint
+    return [
+        (inner, outer, groups[inner] if set(groups[inner]) <= set(groups[outer]) else None)
+        for inner, outer in pairwise(groups)
+    ]
