@@ -148,11 +148,14 @@ def run_study(
 def banner(spec: Spec) -> tuple[str, ...]:
     """Lines to show before any result.
 
-    First the study's own (setting ``banner``, lines parted by ``|``), then, per weak grade of
-    evidence, how many parameters rest on it and which.
+    First what was changed since the tables were written, then the study's own lines (setting
+    ``banner``, parted by ``|``), then, per weak grade of evidence, how many parameters rest on it
+    and which.
     """
     lines = [line.strip() for line in spec.settings.banner.split(BANNER_SEPARATOR)]
     lines = [line for line in lines if line]
+    if spec.changes:
+        lines.insert(0, f"Not the study's base case: {'; '.join(spec.changes)}")
     total = len(spec.parameters)
     for grade, words in WEAK_EVIDENCE.items():
         ids = [p.id for p in spec.parameters.values() if p.evidence == grade]
@@ -225,6 +228,7 @@ def _record(
         study=spec.name,
         version=package_version(),
         input_hash=spec.input_hash,
+        changes=spec.changes,
         started=started,
         seed=settings.psa_seed if sample is None else sample.seed,
         draws=0 if sample is None else sample.n,

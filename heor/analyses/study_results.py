@@ -22,6 +22,7 @@ class RunRecord:
     study: str
     version: str
     input_hash: str
+    changes: tuple[str, ...]
     started: str
     seed: int
     draws: int

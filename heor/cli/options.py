@@ -139,7 +139,7 @@ def load(inputs: Path | None, scenario: str | None = None, changes: Sequence[str
     spec = read_study(shipped_studies() / SHIPPED if inputs is None else inputs)
     if scenario is not None:
         named = _scenario_changes(spec, scenario)
-        spec = with_tables(apply_changes(spec, named), named)
+        spec = with_tables(apply_changes(spec, named), named, scenario)
     if changes:
         spec = _set(spec, changes)
     return spec

@@ -15,7 +15,7 @@ Row = dict[str, str]
 _SPREAD = ("low", "high", "distribution", "se", "a", "b", "correlation_group")
 
 
-def with_tables(spec: Spec, changes: Sequence[Change]) -> Spec:
+def with_tables(spec: Spec, changes: Sequence[Change], name: str = "") -> Spec:
     """Give a changed study the tables that say so, and their hash.
 
     Parameters
@@ -24,6 +24,8 @@ def with_tables(spec: Spec, changes: Sequence[Change]) -> Spec:
         The study after `heor.spec.reader.apply_changes`.
     changes : sequence of Change
         What was changed.
+    name : str, optional
+        The scenario they are; else each change is named by itself.
 
     Returns
     -------
@@ -43,7 +45,10 @@ def with_tables(spec: Spec, changes: Sequence[Change]) -> Spec:
                 tables["correlations"] = _without(tables["correlations"], change.target)
         else:
             tables["settings"] = _set(tables["settings"], change)
-    return dataclasses.replace(spec, tables=tables, input_hash=input_hash(tables))
+    words = (f"scenario '{name}'",) if name else tuple(f"{c.target} = {c.value}" for c in changes)
+    return dataclasses.replace(
+        spec, tables=tables, input_hash=input_hash(tables), changes=(*spec.changes, *words)
+    )
 
 
 def _rows(table: TableData) -> list[Row]:

@@ -318,6 +318,8 @@ class Spec:
     tables: Mapping[str, TableData]
     warnings: tuple[Problem, ...]
     input_hash: str
+    #: what was changed since the tables were written, in words; empty for the study itself
+    changes: tuple[str, ...] = ()
 
     @property
     def living_states(self) -> tuple[State, ...]:
