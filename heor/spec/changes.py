@@ -11,7 +11,7 @@ from heor.spec.checks import check
 from heor.spec.context import read_expression
 from heor.spec.expressions import CircularError, Expression
 from heor.spec.findings import Findings
-from heor.spec.parameter_rows import with_base_values
+from heor.spec.parameter_rows import finite_number, with_base_values
 from heor.spec.parameters import Parameter
 from heor.spec.records import Change, Spec
 from heor.spec.settings import SETTINGS, parse_setting
@@ -107,7 +107,7 @@ def _expression(spec: Spec, text: str) -> Expression:
 
 def _parameter(spec: Spec, parameter: Parameter, change: Change) -> Parameter:
     expression = _expression(spec, change.value)
-    number = expression.number
+    number = finite_number(expression)
     return dataclasses.replace(
         parameter,
         value=math.nan if number is None else number,

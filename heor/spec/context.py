@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 #: The word that a `source` may hold instead of a key of `references`.
 ASSUMPTION = "assumption"
+#: Characters of a cell that a message quotes.
+LONGEST_QUOTE = 60
 
 
 @dataclass(slots=True)
@@ -191,6 +193,16 @@ class RowReader:
         return text
 
 
+def shortened(text: str) -> str:
+    """Quote a cell, cut to `LONGEST_QUOTE` characters."""
+    return repr(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…")
+
+
+def not_finite(name: str, text: str, value: float) -> str:
+    """Say that a formula gives no finite number."""
+    return f"{name}: {shortened(text)} is not a finite number at the base case ({value})"
+
+
 def read_expression(text: str) -> Expression:
     """Read a number or formula; raises `CellError` for one that a spreadsheet spoiled."""
     if is_number(text):
@@ -201,7 +213,7 @@ def read_expression(text: str) -> Expression:
     try:
         return parse(text)
     except ExpressionError as error:
-        raise CellError(f"in the formula {text!r}: {error}") from None
+        raise CellError(f"in the formula {shortened(text)}: {error}") from None
 
 
 def evaluate(expression: Expression, values: Mapping[str, FloatArray]) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heor.errors import Place, Problem
-from heor.spec.context import evaluate, in_column
+from heor.spec.context import evaluate, in_column, not_finite
 from heor.spec.expressions import Expression
 from heor.spec.parameters import FloatArray
 from heor.spec.records import Spec
@@ -61,8 +61,7 @@ class Findings:
             return None
         value = self.evaluate(expression)
         if value is not None and not math.isfinite(value):
-            message = f"{name}: {expression.text!r} is {value} at the base case"
-            self.problem(place, message, column)
+            self.problem(place, not_finite(name, expression.text, value), column)
             return None
         return value
 

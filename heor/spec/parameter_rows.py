@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from heor.errors import Problem
-from heor.spec.context import Reading, RowReader, as_values, evaluate, in_column
+from heor.spec.context import Reading, RowReader, as_values, evaluate, in_column, not_finite
 from heor.spec.distributions import (
     DISTRIBUTIONS,
     Distribution,
@@ -53,10 +53,10 @@ def _parameter(reading: Reading, row: Row, currency: str) -> Parameter | None:
     source = cells.source(required=True)
     if expression is None or not row["id"].text:
         return None
-    value = expression.number
+    value = finite_number(expression)
     name = cells.text("distribution")
     distribution = None
-    if value is None:
+    if value is None and expression.number is None:
         given = [c for c in ("low", "high", "se", "a", "b") if cells.text(c)]
         if name not in ("", "fixed"):
             given.append("distribution")
@@ -65,7 +65,7 @@ def _parameter(reading: Reading, row: Row, currency: str) -> Parameter | None:
                 column,
                 f"the value is a formula, so it takes no `{column}`; its parameters are drawn",
             )
-    else:
+    elif value is not None:
         if low is not None and high is not None and low > high:
             cells.problem("low", f"low {low:g} is above high {high:g}")
         elif not (low is None or low <= value) or not (high is None or value <= high):
@@ -89,6 +89,12 @@ def _parameter(reading: Reading, row: Row, currency: str) -> Parameter | None:
         note=cells.text("note"),
         place=row.place,
     )
+
+
+def finite_number(expression: Expression) -> float | None:
+    """Value of an expression without names; None of a formula, and of ``1/0`` (reported later)."""
+    number = expression.number
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _end(distribution: Distribution | None, p: float) -> float | None:
@@ -204,7 +210,7 @@ def with_base_values(
         if value is None:
             continue
         if not math.isfinite(value):
-            message = f"{name}: {parameter.expression.text!r} is {value} at the base case"
+            message = not_finite(name, parameter.expression.text, value)
             problems.append(Problem(in_column(parameter.place, "value"), message))
             continue
         updated[name] = dataclasses.replace(parameter, value=value)

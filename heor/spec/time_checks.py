@@ -147,7 +147,7 @@ def check_background(found: Findings) -> None:
     for key, allowed in ranges.items():
         place = setting_place(spec, key)
         expression = getattr(settings, key)
-        value = None if expression is None else found.evaluate(expression)
+        value = found.value(expression, place, key, "value")
         if value is not None and not allowed.holds(value):
             found.problem(place, f"{key} is {value:g} at the base case; it must be {allowed}")
         values[key] = value
