@@ -60,7 +60,7 @@ def read_study(path: str | Path) -> Spec:
     """
     path = Path(path)
     reading = Reading({}, Place(str(path)))
-    reading.tables = load_tables(path, reading.problems)
+    reading.tables = load_tables(path, reading.problems, reading.warnings)
     _mark_broken(reading)
     if not reading.tables:
         raise InputErrors(reading.problems)
@@ -69,6 +69,7 @@ def read_study(path: str | Path) -> Spec:
     findings = check(spec, reading.broken)
     reading.problems += findings.problems
     reading.warnings += findings.warnings
+    _warn_of_no_costs(reading)
     if not reading.problems:
         reading.problems += _scenario_problems(spec, findings)
     if reading.problems:
@@ -93,6 +94,14 @@ def _mark_broken(reading: Reading) -> None:
             message = f"the table `{name}` is missing (a row is {schema.row})"
             reading.problem(reading.root, message, name)
         reading.unread.add(name)
+
+
+def _warn_of_no_costs(reading: Reading) -> None:
+    """Warn of a study without a cost item and without an adverse event that costs anything."""
+    if reading.rows("costs") or any(row["cost"].text for row in reading.rows("adverse_events")):
+        return
+    table = reading.tables.get("costs")
+    reading.warn(table.place if table else reading.root, "no cost items: every strategy costs 0")
 
 
 def _build(reading: Reading, name: str) -> Spec:

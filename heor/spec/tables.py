@@ -98,22 +98,28 @@ def read_tables(path: str | Path) -> Mapping[str, TableData]:
         When a file or sheet cannot be read, with every such problem.
     """
     problems: list[Problem] = []
-    tables = load_tables(path, problems)
+    tables = load_tables(path, problems, [])
     if problems:
         raise InputErrors(problems)
     return {name: table.data() for name, table in tables.items()}
 
 
-def load_tables(path: str | Path, problems: list[Problem]) -> dict[str, Table]:
-    """Read a folder of CSV files or one .xlsx; what is wrong is added to ``problems``."""
+def load_tables(
+    path: str | Path, problems: list[Problem], warnings: list[Problem]
+) -> dict[str, Table]:
+    """Read a folder of CSV files or one .xlsx.
+
+    What is wrong is added to ``problems``, and what is left unread to ``warnings``.
+    """
     path = Path(path)
     if path.is_dir():
         tables = list(_folder(path, problems))
+        warnings += _unread_files(path)
     elif not path.exists():
         problems.append(Problem(Place(str(path)), "there is no such folder or file"))
         return {}
     elif path.suffix.lower() in (".xlsx", ".xlsm"):
-        tables = list(_workbook(path, problems))
+        tables = list(_workbook(path, problems, warnings))
     else:
         message = "give a folder of CSV tables or one .xlsx workbook"
         problems.append(Problem(Place(str(path)), message))
@@ -170,16 +176,30 @@ def _folder(folder: Path, problems: list[Problem]) -> Iterator[Table]:
         place = Place(str(file))
         schema = TABLES.get(file.stem.lower())
         if schema is None:
-            hint = did_you_mean(file.stem, TABLES)
+            hint = did_you_mean(file.stem, TABLES) or "; keep notes in a .txt or .md file"
             problems.append(Problem(place, f"`{file.name}` is not an input table{hint}"))
             continue
         text = _decode(file, place, problems)
         if text is None:
             continue
+        if not text.strip():
+            problems.append(Problem(place, "the file is empty"))
+            continue
         raw = _csv_rows(text, place, problems)
         table = None if raw is None else _build(schema, place, raw, problems)
         if table is not None:
             yield table
+
+
+def _unread_files(folder: Path) -> list[Problem]:
+    """Warn of files that are named as a table but are no CSV files."""
+    return [
+        Problem(Place(str(file)), f"`{file.name}` is not read; save the table as `{stem}.csv`")
+        for file in sorted(folder.iterdir())
+        if (stem := file.stem.lower()) in TABLES
+        and file.suffix.lower() != ".csv"
+        and file.is_file()
+    ]
 
 
 def _decode(file: Path, place: Place, problems: list[Problem]) -> str | None:
@@ -233,7 +253,7 @@ def _is_comment(text: str) -> bool:
 # --- workbook -------------------------------------------------------------------------------
 
 
-def _workbook(path: Path, problems: list[Problem]) -> list[Table]:
+def _workbook(path: Path, problems: list[Problem], unread: list[Problem]) -> list[Table]:
     import warnings
     import zipfile
 
@@ -245,7 +265,7 @@ def _workbook(path: Path, problems: list[Problem]) -> list[Table]:
             values = openpyxl.load_workbook(path, read_only=True, data_only=True)
             formulas = openpyxl.load_workbook(path, read_only=True)
             try:
-                return _sheets(path, values, formulas, problems)
+                return _sheets(path, values, formulas, problems, unread)
             finally:
                 values.close()
                 formulas.close()
@@ -255,8 +275,13 @@ def _workbook(path: Path, problems: list[Problem]) -> list[Table]:
         return []
 
 
-def _sheets(path: Path, values: Any, formulas: Any, problems: list[Problem]) -> list[Table]:
-    """Read the sheets that are input tables; others must be those of a report."""
+def _sheets(
+    path: Path, values: Any, formulas: Any, problems: list[Problem], unread: list[Problem]
+) -> list[Table]:
+    """Read the sheets that are input tables; a title like a table's is a mistake.
+
+    Sheets of a report are passed over in silence, others with a warning.
+    """
     report = {title.lower() for title in REPORT_SHEETS}
     tables = []
     for title in values.sheetnames:
@@ -266,11 +291,18 @@ def _sheets(path: Path, values: Any, formulas: Any, problems: list[Problem]) -> 
         if schema is None:
             if lower not in report and not lower.startswith("calc "):
                 hint = did_you_mean(title, TABLES)
-                problems.append(Problem(place, f"`{title}` is not an input table{hint}"))
+                if hint:
+                    problems.append(Problem(place, f"`{title}` is not an input table{hint}"))
+                else:
+                    message = f"sheet `{title}` is not an input table and is not read"
+                    unread.append(Problem(place, message))
             continue
         table = _build(schema, place, _sheet_rows(values[title], formulas[title]), problems)
         if table is not None:
             tables.append(table)
+    if not tables and not problems:
+        message = "no sheet of this workbook is an input table; a sheet has the table's name"
+        problems.append(Problem(Place(str(path)), message))
     return tables
 
 

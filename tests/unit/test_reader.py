@@ -221,6 +221,36 @@ def test_ambiguous_powers_warn(study: Path) -> None:
 # --- what cannot be read -----------------------------------------------------------------------
 
 
+def test_a_sheet_of_notes_is_left_unread_with_a_warning(tmp_path: Path, spec: Spec) -> None:
+    path = write_workbook(tmp_path / "base.xlsx", lambda book: book.create_sheet("my notes"))
+
+    found = read_study(path)
+
+    assert found.input_hash == spec.input_hash
+    assert [str(warning) for warning in found.warnings] == [
+        f"{path}[my notes]: sheet `my notes` is not an input table and is not read"
+    ]
+
+
+def test_a_workbook_without_tables(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    openpyxl.Workbook().save(path)
+
+    assert problems(path) == [
+        "book.xlsx: no sheet of this workbook is an input table; a sheet has the table's name"
+    ]
+
+
+def test_a_study_without_the_table_of_costs_is_warned_of(study: Path) -> None:
+    (study / "costs.csv").unlink()
+    assert read_study(study).warnings == ()  # its adverse event costs something
+    (study / "adverse_events.csv").unlink()
+
+    assert [str(warning) for warning in read_study(study).warnings] == [
+        f"{study}: no cost items: every strategy costs 0"
+    ]
+
+
 def test_no_such_study() -> None:
     assert problems(Path("nowhere")) == ["nowhere: there is no such folder or file"]
 
