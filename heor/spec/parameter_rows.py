@@ -20,6 +20,7 @@ from heor.spec.distributions import (
     make_empirical,
 )
 from heor.spec.expressions import CircularError, Expression, evaluation_order
+from heor.spec.groups import SD_TOLERANCE
 from heor.spec.parameters import Correlation, FloatArray, Parameter
 from heor.spec.records import EVIDENCE_GRADES
 from heor.spec.tables import Row, did_you_mean
@@ -148,7 +149,15 @@ def _distribution(
         return None
     if not found.joint:
         _check_agreement(cells, found, value)
+        _check_se(cells, found, numbers["se"])
     return found
+
+
+def _check_se(cells: RowReader, found: Distribution, se: float | None) -> None:
+    """Where ``se`` stands beside what made the distribution, compare it with the SD of that."""
+    if se is not None and abs(se - found.sd) > SD_TOLERANCE * found.sd:
+        message = f"se {se:g} is not the SD of {found.describe()}, {found.sd:.6g}; leave it blank"
+        cells.problem("se", message)
 
 
 def _check_agreement(cells: RowReader, found: Distribution, value: float) -> None:

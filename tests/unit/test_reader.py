@@ -278,6 +278,20 @@ def test_a_text_file_named_xlsx(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("se", "sound"), [(0.0456, True), (0.0460, True), (0.0462, False)])
+def test_a_standard_error_beside_a_and_b_is_their_sd_within_1_percent(
+    study: Path, se: float, sound: bool
+) -> None:
+    table = study / "parameters.csv"  # the SD of beta(30, 70) is 0.045598
+    table.write_text(table.read_text().replace("beta,,30,70", f"beta,{se},30,70"))
+
+    assert sound or problems(study) == [
+        f"study/parameters.csv, row 2, column se: orr: se {se:g} is not the SD of"
+        " beta(alpha=30, beta=70), 0.0455983; leave it blank"
+    ]
+    assert not sound or read_study(study).parameters["orr"].distribution is not None
+
+
 def test_missing_tables_are_named_once(study: Path) -> None:
     (study / "parameters.csv").unlink()
     (study / "states.csv").unlink()
