@@ -92,6 +92,6 @@ def cea(
     if as_json:
         click.echo(text, nl=False)
     elif output is None:
-        from heor.report import tables
+        from heor.report import layout, tables
 
-        tables.show(tables.console(no_color=no_color), tables.cea(result))
+        layout.show(layout.console(no_color=no_color), tables.cea(result))

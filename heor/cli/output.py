@@ -53,10 +53,10 @@ def deliver(
 
 def show(results: StudyResults, table: str, *, no_color: bool) -> None:
     """Print the banner, one function of ``heor.report.tables``, and the warnings."""
-    from heor.report import tables
+    from heor.report import layout, tables
 
     parts = [*tables.opening(results), *getattr(tables, table)(results), *tables.closing(results)]
-    tables.show(tables.console(no_color=no_color), parts)
+    layout.show(layout.console(no_color=no_color), parts)
 
 
 def check_ending(output: Path | None, allowed: Sequence[str] = (".xlsx", ".csv", ".json")) -> None:
@@ -89,14 +89,14 @@ def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
         return
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    from heor.report import tables
+    from heor.report import layout
 
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
         TimeRemainingColumn(),
-        console=tables.console(stderr=True),
+        console=layout.console(stderr=True),
         transient=True,
     )
     tasks: dict[str, TaskID] = {}

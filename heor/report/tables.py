@@ -1,11 +1,10 @@
-"""Results as terminal tables: 80 columns are enough, and a pipe gets the same text plain."""
+"""Results as terminal tables; `heor.report.layout` prints them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD, Box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -23,10 +22,8 @@ from heor.analyses.results import (
     ScenarioResult,
 )
 from heor.analyses.study_results import StudyResults
+from heor.report.layout import make_table
 from heor.report.numbers import NONE, money, percent, plain, years
-
-#: A line of hyphens under the headings and nothing else, for pipes and files.
-PLAIN_BOX = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 #: What stands in place of an ICER off the frontier.
 SHORT = {STRICTLY_DOMINATED: "dominated", EXTENDEDLY_DOMINATED: "ext. dominated"}
@@ -39,34 +36,6 @@ MOST_COLUMNS = 3
 
 #: Rows of an acceptability table that are printed.
 MOST_THRESHOLDS = 12
-
-
-def console(*, no_color: bool = False, stderr: bool = False) -> Console:
-    """Make a console that takes user text literally and obeys ``--no-color`` and ``NO_COLOR``."""
-    return Console(
-        no_color=no_color or None,
-        stderr=stderr,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        soft_wrap=False,
-    )
-
-
-def show(to: Console, parts: Sequence[RenderableType]) -> None:
-    """Print the parts of an output, a blank line before each table; a pipe gets plain text."""
-    for part in parts:
-        if isinstance(part, Table) and part.title:
-            part.box, part.show_edge = (SIMPLE_HEAD if to.is_terminal else PLAIN_BOX), False
-            to.print()
-            to.print(Text(str(part.title), style="bold"))
-            part.title = None
-        if to.is_terminal:
-            to.print(part)
-            continue
-        with to.capture() as printed:
-            to.print(part)
-        to.out("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def opening(results: StudyResults) -> list[RenderableType]:
@@ -134,7 +103,7 @@ def scenarios(results: StudyResults) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for strategy in (row.id for row in results.base.pairwise):
         threshold = results.scenarios[0].threshold
-        table = _table(
+        table = make_table(
             f"{names[strategy]} against {names[results.base.reference]}, by scenario",
             ("Scenario", "Extra cost", "Extra QALYs", "ICER", "Change in NMB"),
         )
@@ -211,17 +180,6 @@ def cea(result: CeaResult) -> list[RenderableType]:
 # --- Pieces ------------------------------------------------------------------------------------
 
 
-def _table(title: str, headings: Sequence[str], words: int = 1) -> Table:
-    """Make a table whose first ``words`` columns hold words, the others numbers."""
-    table = Table(title=title, pad_edge=False)
-    for place, heading in enumerate(headings):
-        if place < words:
-            table.add_column(heading, overflow="fold", min_width=8)
-        else:
-            table.add_column(heading, justify="right", no_wrap=True, overflow="fold")
-    return table
-
-
 def _labels(results: StudyResults) -> dict[str, str]:
     return {strategy.id: strategy.label for strategy in results.spec.strategies}
 
@@ -238,7 +196,9 @@ def _sentence(row: PairwiseRow, names: dict[str, str], currency: str) -> str:
 
 
 def _totals(base: BaseCase) -> Table:
-    table = _table("Per patient, discounted", ("Strategy", "Cost", "QALYs", "Life years", "evLYs"))
+    table = make_table(
+        "Per patient, discounted", ("Strategy", "Cost", "QALYs", "Life years", "evLYs")
+    )
     for row in base.strategies:
         table.add_row(
             row.label,
@@ -260,7 +220,7 @@ def _totals(base: BaseCase) -> Table:
 
 
 def _comparison(base: BaseCase, names: dict[str, str]) -> list[RenderableType]:
-    table = _table(
+    table = make_table(
         f"Increments against {names[base.reference]}",
         ("Strategy", "Cost", "QALYs", "Life years", "evLYs", "Cost/QALY", "Cost/evLYG"),
     )
@@ -288,7 +248,7 @@ def _frontier(
 
 
 def _frontier_table(rows: Sequence[IncrementalRow], names: dict[str, str], currency: str) -> Table:
-    table = _table(
+    table = make_table(
         "Fully incremental analysis",
         ("Strategy", "Cost", "QALYs", "Extra cost", "Extra QALYs", "ICER"),
     )
@@ -317,7 +277,7 @@ def _notes(rows: Sequence[IncrementalRow], names: dict[str, str]) -> list[Render
 
 
 def _net_benefit(base: BaseCase, names: dict[str, str]) -> Table:
-    table = _table(
+    table = make_table(
         f"Incremental net monetary benefit against {names[base.reference]}",
         ("At a threshold per QALY of", *(names[row.id] for row in base.pairwise)),
     )
@@ -334,7 +294,7 @@ def _parts(base: BaseCase, title: str, field: str) -> list[RenderableType]:
     tables: list[RenderableType] = []
     for start in range(0, len(base.strategies), MOST_COLUMNS):
         some = base.strategies[start : start + MOST_COLUMNS]
-        table = _table(title, ("", *(row.label for row in some)))
+        table = make_table(title, ("", *(row.label for row in some)))
         for key in getattr(some[0], field):
             values = [getattr(row, field)[key] for row in some]
             cells = (
@@ -364,7 +324,7 @@ def _tornado(
     result: DsaResult, comparison: DsaComparison, names: dict[str, str], currency: str
 ) -> list[RenderableType]:
     place = result.thresholds.index(result.threshold)
-    table = _table(
+    table = make_table(
         f"{names[comparison.id]} against {names[comparison.versus]}: net monetary benefit at "
         f"{money(result.threshold, currency)} per QALY (base "
         f"{money(comparison.base.inmb[place], currency)})",
@@ -408,10 +368,10 @@ def _estimate_cells(value: Estimate, currency: str | None) -> tuple[str, str, st
 
 
 def _psa_totals(summary: PsaSummary, currency: str) -> Table:
-    table = _table(
+    table = make_table(
         "Means over the draws, per patient, discounted",
         ("Strategy", "Outcome", "Mean", "MC error", "2.5%", "97.5%"),
-        words=2,
+        words=(0, 1),
     )
     for row in summary.strategies:
         table.add_row(row.label, "Cost", *_estimate_cells(row.cost, currency))
@@ -423,10 +383,10 @@ def _psa_totals(summary: PsaSummary, currency: str) -> Table:
 def _psa_comparison(
     summary: PsaSummary, names: dict[str, str], currency: str
 ) -> list[RenderableType]:
-    table = _table(
+    table = make_table(
         f"Over {summary.n:,} draws, against {names[summary.reference]}",
         ("Strategy", "Outcome", "Mean", "MC error", "2.5%", "97.5%"),
-        words=2,
+        words=(0, 1),
     )
     words: list[RenderableType] = []
     for row in summary.increments:
@@ -450,9 +410,10 @@ def _acceptability(
     parts: list[RenderableType] = []
     for start in range(0, len(result.strategies), MOST_COLUMNS):
         some = result.strategies[start : start + MOST_COLUMNS]
-        table = _table(
+        table = make_table(
             "Probability of being the best choice, and the value of perfect information",
             ("Threshold per QALY", *(names[name] for name in some), "Best on average", "EVPI"),
+            words=(0, len(some) + 1),
         )
         for place in range(0, total, step):
             table.add_row(
@@ -475,7 +436,7 @@ def _quadrants(summary: PsaSummary, names: dict[str, str]) -> Table:
         "NW": "costs more, gives fewer",
         "on axis": "no difference in one",
     }
-    table = _table(
+    table = make_table(
         f"Where the draws lie, against {names[summary.reference]}",
         ("Quadrant", *(names[row.id] for row in summary.increments)),
     )

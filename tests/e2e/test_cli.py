@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,40 @@ def test_a_pipe_of_80_columns_gets_aligned_plain_text(args: list[str]) -> None:
     assert rules
     for rule in rules:
         assert len(lines[rule - 1]) == len(lines[rule]), "headings and rule end together"
+
+
+def numbers(text: str) -> Counter[str]:
+    return Counter(re.findall(r"-?\$?\d[\d,.]*\d%?|\d%?", re.sub(r"\x1b\[[\d;]*m", "", text)))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        *(["base-case"], ["base-case", SMALL], ["scenarios"], ["scenarios", SMALL], ["dsa"]),
+        *(["dsa", SMALL], ["psa", "--draws", "100"], ["psa", SMALL, "--draws", "100"]),
+    ],
+    ids=" ".join,
+)
+def test_a_narrow_screen_cuts_no_number(args: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    piped = ran(*args, width=80)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    wide = numbers(ran(*args, width=250))
+    assert sum(wide.values()) > 30
+    for width in (40, 60, 80):
+        assert numbers(ran(*args, width=width)) == wide
+    monkeypatch.delenv("FORCE_COLOR")
+    assert numbers(piped) == wide
+    assert ran(*args, width=40) == piped
+
+
+def test_a_narrow_screen_cuts_no_number_of_run_and_cea(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    folder = ["-o", str(tmp_path)]
+    for args in (["run", SMALL, "--draws", "30", *folder], ["cea", str(tmp_path / "psa.csv")]):
+        wide, *narrow = (ran(*args, width=width) for width in (250, 40, 60, 80))
+        assert [numbers(text) for text in narrow] == [numbers(wide)] * 3
 
 
 def test_json_shapes_have_the_documented_keys() -> None:
