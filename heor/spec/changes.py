@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from heor.errors import InputErrors, Place, Problem
 from heor.spec.checks import check
-from heor.spec.context import read_expression
+from heor.spec.context import in_column, read_expression
 from heor.spec.expressions import CircularError, Expression
 from heor.spec.findings import Findings
 from heor.spec.parameter_rows import finite_number, with_base_values
@@ -36,26 +36,40 @@ def apply_changes(spec: Spec, changes: Sequence[Change]) -> Spec:
         Made together. A parameter that is changed becomes fixed at the number, or derived by the
         formula; it has no distribution any more.
 
+    Returns
+    -------
+    Spec
+        With the warnings of the changes, and those of the study that are not of a changed cell.
+
     Raises
     ------
     InputErrors
         With every problem of a target or value, and with what the changed study fails.
     """
-    changed, problems = _changed(spec, changes)
-    if problems:
-        raise InputErrors(problems)
-    return changed
+    changed, found = _changed(spec, changes)
+    if found.problems:
+        raise InputErrors(found.problems)
+    kept = {w for w in spec.warnings if not any(_is_gone(w, c, spec) for c in changes)}
+    return dataclasses.replace(changed, warnings=tuple(sorted(kept.union(found.warnings))))
 
 
 def problems_of(spec: Spec, changes: Sequence[Change], sound: Findings) -> list[Problem]:
     """Say what is wrong with changes of a study whose checks gave ``sound``."""
-    return _changed(spec, changes, sound)[1]
+    return _changed(spec, changes, sound)[1].problems
+
+
+@dataclasses.dataclass(slots=True)
+class _Found:
+    """What is wrong with changes, or worth a look."""
+
+    problems: list[Problem]
+    warnings: list[Problem]
 
 
 def _changed(
     spec: Spec, changes: Sequence[Change], sound: Findings | None = None
-) -> tuple[Spec, list[Problem]]:
-    problems: list[Problem] = []
+) -> tuple[Spec, _Found]:
+    before, found = spec, _Found([], [])
     parameters = dict(spec.parameters)
     for change in changes:
         try:
@@ -63,34 +77,63 @@ def _changed(
                 spec = _choose_curve(spec, change)
             elif change.target in parameters:
                 parameters[change.target] = _parameter(spec, parameters[change.target], change)
+                for message in read_expression(change.value).warnings:
+                    warning = Problem(_place(change, "value"), f"{change.target}: {message}")
+                    found.warnings.append(warning)
             elif change.target in SETTINGS:
                 spec = _setting(spec, change)
             else:
                 targets = (*parameters, *SETTINGS, *_slots(spec))
                 hint = did_you_mean(change.target, targets)
                 message = f"`{change.target}` is not a parameter, a setting or a curve{hint}"
-                problems.append(Problem(_place(change, "target"), message))
+                found.problems.append(Problem(_place(change, "target"), message))
         except CellError as error:
             message = f"{change.target}: {error}"
-            problems.append(Problem(_place(change, "value"), message))
-    if problems:
-        return spec, problems
+            found.problems.append(Problem(_place(change, "value"), message))
+    if found.problems:
+        return spec, found
+    problems: list[Problem] = []
     if parameters != spec.parameters:
         try:
             parameters, problems = with_base_values(parameters)
         except CircularError as error:
-            circle = " → ".join(error.circle)
-            return spec, [Problem(_place(changes[0], "value"), f"circular: {circle}")]
+            message = f"circular: {' → '.join(error.circle)}"
+            found.problems.append(Problem(_place(changes[0], "value"), message))
+            return spec, found
         spec = dataclasses.replace(spec, parameters=parameters)
-    problems += check(spec, sound=sound).problems
-    return spec, [_from_changes(problem, changes) for problem in problems]
+    checked = check(spec, sound=sound)
+    problems += checked.problems
+    said = [str(warning) for warning in before.warnings]
+    warnings = [w for w in checked.warnings if not any(str(w) in text for text in said)]
+    found.problems += [_from_changes(problem, changes, spec) for problem in problems]
+    found.warnings += [_from_changes(warning, changes, spec) for warning in warnings]
+    return spec, found
 
 
-def _from_changes(problem: Problem, changes: Sequence[Change]) -> Problem:
-    """Point at the change that makes a row of the study wrong."""
+def _from_changes(problem: Problem, changes: Sequence[Change], spec: Spec) -> Problem:
+    """Point at the change itself, or at the first that makes a row of the study wrong."""
+    for change in changes:
+        if _is_own(problem, change, spec):
+            return Problem(_place(change, "value"), problem.message)
     targets = " and ".join(dict.fromkeys(f"`{c.target}`" for c in changes))
     message = f"with {targets} changed, {problem.place}: {problem.message}"
     return Problem(_place(changes[0], "value"), message)
+
+
+def _is_own(problem: Problem, change: Change, spec: Spec) -> bool:
+    """Whether a problem is of the very cell that a change stands for."""
+    if change.target in spec.parameters:
+        own = in_column(spec.parameters[change.target].place, "value")
+    elif change.target in spec.settings.places:
+        own = spec.settings.places[change.target]
+    else:
+        return False
+    return dataclasses.replace(problem.place, cell="") == dataclasses.replace(own, cell="")
+
+
+def _is_gone(warning: Problem, change: Change, spec: Spec) -> bool:
+    """Whether a warning of the study was of the value that a change replaces."""
+    return warning.message.startswith(change.target) and _is_own(warning, change, spec)
 
 
 def _place(change: Change, column: str) -> Place:

@@ -14,7 +14,7 @@ from heor.spec.findings import Findings, setting_place
 from heor.spec.groups import find_groups
 from heor.spec.records import ALL, Cost, Curve, Spec, words
 from heor.spec.tables import did_you_mean
-from heor.spec.time_checks import check_background, check_km, check_utilities
+from heor.spec.time_checks import check_background, check_horizon, check_km, check_utilities
 from heor.spec.units import Range
 
 _SHARE = Range(0.0, 1.0)
@@ -71,6 +71,7 @@ def check(spec: Spec, broken: Collection[str] = (), *, sound: Findings | None = 
         (_check_adverse_events, ()),
         (check_utilities, ("utilities", "states", "strategies", "settings", "curves")),
         (check_km, ("curves", "km", "settings")),
+        (check_horizon, ("settings",)),
         (check_background, ("settings", "life_table", "parameters")),
     )
     values = as_values({p.id: p.value for p in spec.parameters.values()})
@@ -85,6 +86,7 @@ def _check_reference(found: Findings) -> None:
     spec = found.spec
     if spec.settings.reference not in spec.strategy_ids():
         hint = did_you_mean(spec.settings.reference, spec.strategy_ids())
+        hint = hint or f"; allowed: {', '.join(spec.strategy_ids())}"
         message = f"reference: `{spec.settings.reference}` is not a strategy{hint}"
         found.problem(setting_place(spec, "reference"), message)
 

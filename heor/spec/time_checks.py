@@ -14,6 +14,8 @@ from heor.spec.units import Range
 
 #: Times closer than this, in years, are the same.
 INSTANT = 1e-9
+#: A horizon above this, in years, gets a warning.
+LONGEST_HORIZON = 100
 
 
 def horizon_in_years(spec: Spec) -> float:
@@ -112,6 +114,14 @@ def check_km(found: Findings) -> None:
                 f" {km.survival[-1]:g}, before the horizon; add a tail by `km_until` and a family"
             )
             found.problem(curve.place, message, "family")
+
+
+def check_horizon(found: Findings) -> None:
+    """A horizon beyond a lifetime is more likely a wrong unit."""
+    years = found.spec.settings.horizon
+    if years > LONGEST_HORIZON:
+        message = f"horizon: {years:g} years is longer than {LONGEST_HORIZON} years"
+        found.warn(setting_place(found.spec, "horizon"), message)
 
 
 def check_background(found: Findings) -> None:

@@ -402,9 +402,10 @@ def test_a_changed_curve_takes_the_place_of_the_other(spec: Spec) -> None:
         (
             "reference",
             "nwe",
-            "with `reference` changed, --set: reference: `nwe` is not a strategy;"
-            " did you mean `new`?",
+            "reference: `nwe` is not a strategy; did you mean `new`?",
         ),
+        ("reference", "xyz", "reference: `xyz` is not a strategy; allowed: old, new"),
+        ("c_drug", "1/0", "c_drug: '1/0' is not a finite number at the base case (inf)"),
         (
             "curve:new.os.all",
             "x",
@@ -422,6 +423,30 @@ def test_changes_that_cannot_be_made(spec: Spec, target: str, value: str, messag
         apply_changes(spec, [change(target, value)])
 
     assert str(caught.value) == f"--set: {message}"
+
+
+def test_warnings_of_changes_are_the_studys(spec: Spec) -> None:
+    odd = apply_changes(spec, [change("c_drug", "-5"), change("horizon", "2000 years")])
+
+    assert [str(warning) for warning in odd.warnings] == [
+        "--set: horizon: 2000 years is longer than 100 years",
+        f"--set: with `c_drug` and `horizon` changed, {BASE / 'costs.csv'}, row 2, column amount:"
+        " new_drug: the amount is -5 at the base case, a saving",
+    ]
+    assert [str(w) for w in apply_changes(spec, [change("c_drug", "2^3^2")]).warnings] == [
+        "--set: c_drug: '2^3^2' is ambiguous: as in Excel, powers are taken from the left; add"
+        " brackets to say what is meant"
+    ]
+
+
+def test_a_warning_goes_with_the_value_it_was_of(study: Path) -> None:
+    table = study / "parameters.csv"
+    table.write_text(table.read_text().replace("0.2,0.4,beta", "0.35,0.4,beta"))
+    spec = read_study(study)
+    assert len(spec.warnings) == 1
+
+    assert apply_changes(spec, [change("hr", "1")]).warnings == spec.warnings
+    assert apply_changes(spec, [change("orr", "0.37")]).warnings == ()
 
 
 def test_no_changes_change_nothing(spec: Spec) -> None:
