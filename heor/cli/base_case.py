@@ -11,7 +11,7 @@ from heor.analyses import base_case as analysis
 from heor.analyses import psa
 from heor.analyses.study_results import StudyResults
 from heor.cli import options
-from heor.cli.output import Forms, check_ending, deliver
+from heor.cli.output import Forms, check_output, deliver
 from heor.engine.evaluate import evaluate
 from heor.report import csv_files, json_shapes
 from heor.study import Plan, run_study
@@ -59,7 +59,7 @@ def base_case(
     """Compute costs, life years, QALYs and the ICER at the base values."""
     if draw is None and (draws, seed, sampler) != (None, None, None):
         raise click.UsageError("--draws, --seed and --sampler go with --draw I here.")
-    check_ending(output)
+    check_output(output, inputs)
     spec = options.load(inputs, scenario, changes)
     results = run_study(spec, Plan(skip=("accrual", "scenarios", "dsa", "psa")))
     if draw is not None:

@@ -8,7 +8,7 @@ import click
 
 from heor.analyses.study_results import StudyResults
 from heor.cli import options
-from heor.cli.output import Forms, check_ending, deliver, progress_bar
+from heor.cli.output import Forms, check_output, deliver, progress_bar
 from heor.report import csv_files, json_shapes
 from heor.study import Plan, run_study
 
@@ -45,7 +45,7 @@ def dsa(
     no_color: bool,
 ) -> None:
     """Move each parameter to the ends of its interval and rank them by effect."""
-    check_ending(output)
+    check_output(output, inputs)
     spec = options.load(inputs, scenario, changes)
     plan = Plan(skip=("accrual", "scenarios", "psa"), workers=workers)
     with progress_bar(quiet=quiet) as progress:

@@ -46,8 +46,34 @@ def change_options(command: Command) -> Command:
     """Add ``--set`` and ``--scenario``."""
     return _all(
         set_option,
-        click.option("--scenario", metavar="NAME", help="Apply a scenario of the study first."),
+        click.option(
+            "--scenario",
+            multiple=True,
+            callback=_only_one,
+            metavar="NAME",
+            help="Apply a scenario of the study first.",
+        ),
     )(command)
+
+
+def _only_one(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> str | None:
+    if len(names) > 1:
+        given = " and ".join(f"'{name}'" for name in names)
+        raise click.UsageError(
+            f"--scenario may be given once here, found {given}; `heor scenarios` takes several, "
+            "each by itself.",
+            ctx,
+        )
+    return names[0] if names else None
+
+
+def not_over_inputs(inputs: Path | None, target: Path) -> None:
+    """Refuse to write over the workbook that was read."""
+    if inputs is not None and target.exists() and inputs.exists() and target.samefile(inputs):
+        raise click.UsageError(
+            f"{target} is the workbook that is read and would be written over; choose another "
+            "place with -o."
+        )
 
 
 def psa_options(command: Command) -> Command:
@@ -157,14 +183,18 @@ def _scenario_changes(spec: Spec, name: str) -> Sequence[Change]:
 
 def _set(spec: Spec, texts: Sequence[str]) -> Spec:
     """Apply ``ID=VALUE`` texts; every problem of any of them is reported together."""
-    changes, problems = [], []
+    changes: list[Change] = []
+    problems: list[Problem] = []
     for text in texts:
         target, equals, value = text.partition("=")
         place = Place(f"--set {text}")
         if not equals or not target.strip() or not value.strip():
             problems.append(Problem(place, "write ID=VALUE, such as --set start_age=60"))
         else:
-            changes.append(Change(target=target.strip(), value=value.strip(), place=place))
+            change = Change(target=target.strip(), value=value.strip(), place=place)
+            if any(change.target == earlier.target for earlier in changes):
+                problems.append(Problem(place, f"`{change.target}` is set more than once"))
+            changes.append(change)
     try:
         changed = apply_changes(spec, changes)
     except InputErrors as error:

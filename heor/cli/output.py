@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,11 @@ from typing import Any
 import click
 
 from heor.analyses.study_results import StudyResults
+from heor.cli import options
 from heor.report import files, json_shapes
+
+#: Endings that `-o FILE` may have.
+FILE_ENDINGS = (".xlsx", ".csv", ".json")
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,13 +63,16 @@ def show(results: StudyResults, table: str, *, no_color: bool) -> None:
     layout.show(layout.console(no_color=no_color), parts)
 
 
-def check_ending(output: Path | None, allowed: Sequence[str] = (".xlsx", ".csv", ".json")) -> None:
-    """Refuse a file ending before anything is computed."""
-    if output is not None and output.suffix.lower() not in allowed:
+def check_output(output: Path | None, inputs: Path | None) -> None:
+    """Refuse a file ending, or the workbook that is read, before anything is computed."""
+    if output is None:
+        return
+    if output.suffix.lower() not in FILE_ENDINGS:
         found = output.suffix or "none"
         raise click.UsageError(
-            f"-o {output}: the file must end in {', '.join(allowed)}; found {found}."
+            f"-o {output}: the file must end in {', '.join(FILE_ENDINGS)}; found {found}."
         )
+    options.not_over_inputs(inputs, output)
 
 
 def _write(results: StudyResults, forms: Forms, output: Path) -> None:

@@ -8,7 +8,7 @@ import click
 
 from heor.analyses.study_results import StudyResults
 from heor.cli import options
-from heor.cli.output import Forms, check_ending, deliver, progress_bar
+from heor.cli.output import Forms, check_output, deliver, progress_bar
 from heor.report import csv_files, json_shapes
 from heor.study import Plan, run_study
 
@@ -52,7 +52,7 @@ def psa(
     no_color: bool,
 ) -> None:
     """Draw the uncertain parameters and compute means, acceptability and EVPI."""
-    check_ending(output)
+    check_output(output, inputs)
     spec = options.load(inputs, scenario, changes)
     plan = Plan(
         draws=draws,

@@ -8,9 +8,10 @@ import click
 
 from heor.analyses.study_results import StudyResults
 from heor.cli import options
-from heor.cli.output import progress_bar, show
+from heor.cli.output import FILE_ENDINGS, progress_bar, show
 from heor.report import csv_files, files, json_shapes
 from heor.report.workbook import write_report
+from heor.spec.records import Spec
 from heor.study import Plan, run_study
 
 
@@ -19,7 +20,7 @@ from heor.study import Plan, run_study
     epilog=options.example(
         "heor run",
         "heor run my_study -o results --draws 5000",
-        "heor run outputs/lifileucel_nsclc.xlsx",
+        "heor run outputs/lifileucel_nsclc.xlsx -o outputs/edited",
     ),
 )
 @options.inputs_argument
@@ -57,7 +58,13 @@ def run(
 
     Writes the Excel report, results.json, psa.csv, psa_inputs.csv and run.json.
     """
+    if folder.suffix.lower() in FILE_ENDINGS:
+        raise click.UsageError(
+            f"-o {folder}: heor run writes several files, so give a folder, such as -o "
+            f"{folder.with_suffix('').as_posix()}."
+        )
     spec = options.load(inputs, scenario, changes)
+    options.not_over_inputs(inputs, folder / _report_name(spec))
     plan = Plan(draws=draws, seed=seed, sampler=sampler, until_mcse=until_mcse, workers=workers)
     with progress_bar(quiet=quiet) as progress:
         results = run_study(spec, plan, progress)
@@ -73,6 +80,10 @@ def run(
         click.echo(f"  {folder / name}")
 
 
+def _report_name(spec: Spec) -> str:
+    return f"{spec.name}.xlsx"
+
+
 def _write(results: StudyResults, folder: Path) -> list[str]:
     """Write every file of a run; all of them appear, or none does."""
     assert results.psa is not None
@@ -82,7 +93,7 @@ def _write(results: StudyResults, folder: Path) -> list[str]:
         "psa_inputs.csv": csv_files.psa_inputs_csv(results.psa),
         "run.json": json_shapes.dumps(json_shapes.run_record(results.record)),
     }
-    report = f"{results.spec.name}.xlsx"
+    report = _report_name(results.spec)
     with files.staged(folder) as stage:
         write_report(results, stage / report)
         for name, text in texts.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from heor.cli import options
-from heor.cli.output import Forms, check_ending, deliver, progress_bar
+from heor.cli.output import Forms, check_output, deliver, progress_bar
 from heor.report import csv_files, json_shapes
 from heor.study import Plan, run_study
 
@@ -44,7 +44,7 @@ def scenarios(
     no_color: bool,
 ) -> None:
     """Compute the base case under each named scenario of the study."""
-    check_ending(output)
+    check_output(output, inputs)
     spec = options.load(inputs, changes=changes)
     plan = Plan(skip=("accrual", "dsa", "psa"), scenarios=names or None)
     with progress_bar(quiet=quiet) as progress:

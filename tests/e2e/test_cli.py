@@ -223,6 +223,10 @@ def test_set_and_scenario_change_the_study() -> None:
         (["base-case", "--set", "lif_or=0.3"], "did you mean `lif_orr`"),
         (["base-case", "--set", "lif_orr"], "write ID=VALUE"),
         (["base-case", "--scenario", "Weak plato"], "did you mean 'Weak plateau'"),
+        (["base-case", "--scenario", "A", "--scenario", "B"], "once here, found 'A' and 'B'"),
+        (["run", "--scenario", "A", "--scenario", "B"], "once here, found 'A' and 'B'"),
+        (["base-case", "--set", "c_lif=1", "--set", "c_lif=2"], "`c_lif` is set more than once"),
+        (["run", "-o", "out/x.XLSX"], "give a folder, such as -o out/x."),
         (["scenarios", "--scenario", "Weak plato"], "did you mean 'Weak plateau'"),
         (["base-cse"], "did you mean 'base-case'"),
         (["base-case", "no_such_folder"], "no_such_folder: there is no such"),
@@ -306,6 +310,19 @@ def test_an_unwritable_target_is_a_sentence(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "cannot write" in result.stderr
     assert blocked.read_text() == "x"
+
+
+def test_the_workbook_that_is_read_is_not_written_over(tmp_path: Path) -> None:
+    ran("run", SMALL, "--draws", "10", "-o", str(tmp_path), "--quiet")
+    book = tmp_path / "three_strategies.xlsx"
+    before = book.read_bytes()
+    for args in (["run", str(book), "-o", str(tmp_path)], ["dsa", str(book), "-o", str(book)]):
+        result = heor(*args)
+        assert result.exit_code == 2
+        assert "choose another place with -o" in " ".join(result.stderr.split())
+        assert book.read_bytes() == before
+    ran("run", str(book), "--draws", "10", "-o", str(tmp_path / "edited"), "--quiet")
+    assert (tmp_path / "edited" / "three_strategies.xlsx").exists()
 
 
 def test_a_failing_report_leaves_the_old_files(
