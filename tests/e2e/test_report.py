@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -15,6 +16,7 @@ from heor.analyses import base_case
 from heor.errors import Place
 from heor.report.workbook import SHEETS, write_report
 from heor.report.xlsx import writing
+from heor.spec.changed_tables import with_tables
 from heor.spec.changes import apply_changes
 from heor.spec.reader import read_study, shipped_studies
 from heor.spec.records import Change
@@ -236,14 +238,55 @@ def test_a_plan_without_analyses_has_no_sheets_for_them(results, tmp_path):
 
 def test_changed_values_are_said(results, tmp_path):
     change = Change(target="r", value="0.05", place=Place("--set"))
+    changed = with_tables(apply_changes(results.spec, [change]), [change])
+    path = tmp_path / "changed.xlsx"
+    write_report(run_study(changed, Plan(skip=("scenarios", "dsa", "psa"))), path)
+    book = openpyxl.load_workbook(path, data_only=True)
+    assert changed.changes == ("r = 0.05",)
+    said = "Not the base case: r = 0.05."
+    result_sheets = [s for s in book if s.title not in {*changed.tables, "Cover", "Contents"}]
+    assert len(result_sheets) >= 6
+    for sheet in result_sheets:
+        assert sheet["A2"].value.startswith(said), sheet.title
+    cover, checks = book["Cover"], book["Checks"]
+    first = find(cover, "Read first: research model") + 1
+    assert cover.cell(first, 1).value == "Not the study's base case: r = 0.05"
+    assert checks.cell(find(checks, "Changes"), 2).value == "r = 0.05"
+
+
+def test_values_that_no_table_holds_are_said(results, tmp_path):
+    change = Change(target="r", value="0.05", place=Place("--set"))
     changed = apply_changes(results.spec, [change])
+    assert changed.tables == results.spec.tables
     path = tmp_path / "changed.xlsx"
     write_report(run_study(changed, Plan(skip=("scenarios", "dsa", "psa"))), path)
     cover = openpyxl.load_workbook(path, data_only=True)["Cover"]
     texts = [str(cell.value) for row in cover.iter_rows() for cell in row]
-    if changed.tables == results.spec.tables:
-        assert any("r = 0.05" in text for text in texts)
-        assert "CHANGED: see parameters" in texts
+    assert any("r = 0.05" in text for text in texts)
+    assert any(text.startswith("CHANGED: see ") for text in texts)
+
+
+def test_long_changes_are_cut_in_heads(results, tmp_path):
+    spec = replace(results.spec, changes=tuple(f"parameter_{n} = {n}" for n in range(40)))
+    path = tmp_path / "changed.xlsx"
+    write_report(replace(results, spec=spec), path)
+    text = openpyxl.load_workbook(path, data_only=True)["Results"]["A2"].value
+    said = text[: text.index("Research model")].strip()
+    assert said.startswith("Not the base case: parameter_0 = 0; parameter_1 = 1")
+    assert said.endswith("….")
+    assert len("Not the base case: ") + 95 < len(said) <= len("Not the base case: ") + 100 + 1
+
+
+def test_a_study_without_a_banner_is_not_called_a_research_model(results, tmp_path):
+    settings = replace(results.spec.settings, banner="")
+    plain = replace(results, spec=replace(results.spec, settings=settings))
+    path = tmp_path / "plain.xlsx"
+    write_report(replace(plain, banner=results.banner[1:]), path)
+    book = openpyxl.load_workbook(path, data_only=True)
+    texts = [str(cell.value) for row in book["Cover"].iter_rows() for cell in row]
+    assert "Read first" in texts
+    heads = [sheet["A2"].value for sheet in book if sheet.title not in plain.spec.tables]
+    assert not [text for text in [*texts, *heads] if text and "esearch model" in text]
 
 
 # --- recalculation -------------------------------------------------------------------------------

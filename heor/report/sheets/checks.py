@@ -254,6 +254,7 @@ def _write_record(ctx: Context, sheet: Sheet, row: int) -> int:
         ("Study", record.study),
         ("heor version", record.version),
         ("Input hash (SHA-256)", spec.input_hash),
+        ("Changes", "; ".join(record.changes) or "none: the study as its tables have it"),
         ("Started (UTC)", record.started),
         ("PSA seed", str(record.seed)),
         ("PSA draws", f"{record.draws:,}"),

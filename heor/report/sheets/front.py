@@ -32,7 +32,8 @@ def write_cover(ctx: Context, sheet: Sheet) -> None:
     sheet.text(1, 0, _subtitle(ctx), NOTE)
     row = 3
     if results.banner:
-        row = heading(sheet, row, "Read first: research model")
+        own = results.spec.settings.banner.strip()
+        row = heading(sheet, row, "Read first: research model" if own else "Read first")
         for text in results.banner:
             sheet.merge(row, 0, LAST_COLUMN, text, WARNING)
             sheet.height(row, 13.5 * wrapped_lines(text, CHARACTERS) + 3)

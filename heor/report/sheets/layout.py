@@ -29,6 +29,9 @@ LIVE = "Black cells are formulas over this workbook; grey values were computed b
 #: Columns that every result sheet may use for its head; heads never widen a column.
 HEAD_ROWS = 5
 
+#: Characters of the changes named under the title of every result sheet.
+CHANGES_SHOWN = 100
+
 
 #: Relative difference from which an input counts as changed.
 CHANGE_TOLERANCE = 1e-9
@@ -146,12 +149,41 @@ def head(
         origin += f" · base case, no draws (PSA seed {results.record.seed})"
     sheet.text(0, 0, title, TITLE)
     sheet.height(0, 22)
-    if results.banner:
-        warning = "Research model, not for decisions without review: see the warnings on the Cover."
+    warning = _warning(results)
+    if warning:
         sheet.text(1, 0, warning, Style("warning_text", bold=True))
     sheet.text(2, 0, f"{origin}. {LIVE if live else PASTED}", NOTE)
     sheet.link(3, 0, "Contents", "Contents")
     return HEAD_ROWS
+
+
+def _warning(results: StudyResults) -> str:
+    """Words that stand under the title of every result sheet; empty when there is nothing to say.
+
+    What was changed comes first, cut short; the Cover has it in full.
+    """
+    words = []
+    if results.spec.changes:
+        changes = "; ".join(results.spec.changes)
+        words.append("Not the base case: " + shorten(changes, CHANGES_SHOWN) + ".")
+    if results.spec.settings.banner.strip():
+        words.append(
+            "Research model, not for decisions without review: see the warnings on the Cover."
+        )
+    elif results.banner:
+        words.append("See what the Cover says to read first.")
+    return " ".join(words)
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut a text to at most ``most`` characters, with a mark where it was cut.
+
+    Examples
+    --------
+    >>> shorten("price = 12345", 10)
+    'price = 1…'
+    """
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def heading(sheet: Sheet, row: int, text: str, note: str = "") -> int:
