@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,8 +20,14 @@ from heor.spec.records import SAMPLERS, Spec
 
 __all__ = ["MOST_DRAWS", "draw_set", "run", "summarise"]
 
-#: Draws at which a run until a given precision gives up.
-MOST_DRAWS = 1_000_000
+#: Draws beyond which a run until a given precision does not go.
+MOST_DRAWS = 200_000
+
+#: Fewest draws from which a run until a given precision forecasts how many it needs.
+FIRST_DRAWS = 100
+
+#: What a forecast number of draws is multiplied by, so that one more step mostly suffices.
+MARGIN = 1.05
 
 Progress = Callable[[int, int], None]
 
@@ -53,12 +60,13 @@ def run(
     progress : callable, optional
         Called with draws done and draws wanted, first with 0 draws done.
     until_mcse : float, optional
-        Sampler ``random`` only: double the draws until the Monte Carlo standard error of INMB at
-        ``threshold`` is at most this (currency) for every strategy against the reference.
+        Sampler ``random`` only: draw until the Monte Carlo standard error of INMB at ``threshold``
+        is at most this (currency) for every strategy against the reference. The ``n`` first draws
+        (`FIRST_DRAWS` or more) forecast how many that takes.
     threshold : float, optional
         For ``until_mcse``; the middle one of the study when left out.
     most_draws : int
-        Where ``until_mcse`` gives up, saying so in ``stopping``.
+        A forecast beyond this is refused.
 
     Returns
     -------
@@ -68,7 +76,8 @@ def run(
     Raises
     ------
     HeorError
-        When ``n``, the sampler or the precision asked for makes no sense.
+        When ``n``, the sampler or the precision asked for makes no sense, or the precision is out
+        of reach.
     """
     settings = spec.settings
     n = settings.psa_samples if n is None else n
@@ -144,22 +153,25 @@ def _run_until(
     threshold: float,
     most_draws: int,
 ) -> PsaResult:
-    """Double the draws until every INMB is precise enough; earlier draws stay as they are."""
-    n = min(max(n, 2), most_draws)
+    """Add draws until every INMB is precise enough; earlier draws stay as they are."""
+    n = min(max(n, FIRST_DRAWS), most_draws)
     outcomes: Outcomes | None = None
-    if progress is not None:
-        progress(0, n)
     while True:
-        draws = draw_sets.sample(spec, n, seed=seed, sampler="random")
         done = 0 if outcomes is None else len(outcomes)
+        if progress is not None:
+            progress(done, n)
+        draws = draw_sets.sample(spec, n, seed=seed, sampler="random")
         more = evaluate(
             spec, draws.rows(done, n), workers=workers, progress=_reporter(progress, done, n)
         )
         outcomes = more if outcomes is None else _append(outcomes, more)
         mcse = _largest_mcse(outcomes, threshold, spec.settings.severity_weight)
-        if mcse <= until_mcse or n >= most_draws:
+        if mcse <= until_mcse or (done and n == most_draws):
             break
-        n = min(2 * n, most_draws)
+        needed = MARGIN * n * (mcse / until_mcse) ** 2
+        if needed > most_draws and not done:
+            raise _out_of_reach(until_mcse, needed, most_draws)
+        n = math.ceil(min(max(needed, n + 1), most_draws))
     reached = "reached" if mcse <= until_mcse else "not reached at the largest number allowed"
     return PsaResult(
         draws=draws,
@@ -173,6 +185,15 @@ def _run_until(
             f"standard error of INMB at {threshold:,.0f} is {mcse:,.4g} after {n:,} draws; "
             f"{until_mcse:,.4g} was asked for: {reached}"
         ),
+    )
+
+
+def _out_of_reach(wanted: float, needed: float, most_draws: int) -> HeorError:
+    within = wanted * math.sqrt(needed / most_draws)
+    return HeorError(
+        f"a standard error of INMB of {wanted:,.4g} would take about {float(f'{needed:.2g}'):,.0f} "
+        f"draws; at most {most_draws:,} are made, enough for about {float(f'{within:.2g}'):,.10g}. "
+        "Ask for less precision, or set the number of draws."
     )
 
 

@@ -95,7 +95,7 @@ def until_mcse_option(command: Command) -> Command:
         "--until-mcse",
         type=float,
         metavar="X",
-        help="Double the draws until the Monte Carlo error of net benefit is at most X.",
+        help="Draw until the Monte Carlo error of net benefit is at most X.",
     )(command)
 
 

@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -100,33 +101,48 @@ class TestRun:
 
 
 class TestUntil:
-    def test_doubles_until_precise(self, spec, base):
+    def test_draws_what_the_first_draws_forecast(self, spec, base):
         sd = math.hypot(25_000 * life_years(base) * GAIN[1], PRICE[1])
         wanted = sd / math.sqrt(700)
-        result = psa.run(spec, 100, seed=7, until_mcse=wanted)
-        assert result.n == 800
-        assert len(result.outcomes) == len(result.draws) == 800
+        totals = []
+        result = psa.run(
+            spec, 100, seed=7, until_mcse=wanted, progress=lambda _, n: totals.append(n)
+        )
+        assert 600 <= result.n <= 900
+        assert len(set(totals)) <= 3
+        assert len(result.outcomes) == len(result.draws) == result.n
         assert result.stopping.endswith("was asked for: reached")
-        straight = psa.run(spec, 800, seed=7)
+        straight = psa.run(spec, result.n, seed=7)
         np.testing.assert_array_equal(result.outcomes.values, straight.outcomes.values)
         np.testing.assert_array_equal(
             result.outcomes.diagnostics["crossing_share"],
             straight.outcomes.diagnostics["crossing_share"],
         )
 
-    def test_gives_up_at_the_cap_and_says_so(self, spec):
+    def test_refuses_at_once_what_is_out_of_reach(self, spec):
         seen = []
-        result = psa.run(
-            spec,
-            100,
-            until_mcse=1e-3,
-            most_draws=250,
-            progress=lambda done, total: seen.append((done, total)),
-        )
-        assert result.n == 250
-        assert "after 250 draws" in result.stopping
+        words = r"would take about [\d,]+00 draws; at most 250 are made, enough for about [\d,.]+\."
+        with pytest.raises(HeorError, match=words):
+            psa.run(
+                spec,
+                100,
+                until_mcse=1e-3,
+                most_draws=250,
+                progress=lambda done, total: seen.append((done, total)),
+            )
+        assert seen[0] == (0, 100)
+        assert seen[-1] == (100, 100)
+
+    def test_stops_at_the_cap_when_the_forecast_was_too_low(self, spec, monkeypatch):
+        monkeypatch.setattr(psa, "MARGIN", 0.2)
+        wanted = psa.run(spec, 1000, seed=7, until_mcse=1e9).stopping
+        mcse = float(re.search(r"is ([\d,.]+) after", wanted)[1].replace(",", ""))
+        result = psa.run(spec, 1000, seed=7, until_mcse=mcse / 2, most_draws=1500)
+        assert result.n == 1500
         assert result.stopping.endswith("not reached at the largest number allowed")
-        assert seen[-1] == (250, 250)
+
+    def test_a_forecast_rests_on_enough_draws(self, spec):
+        assert psa.run(spec, 2, until_mcse=1e9).n == psa.FIRST_DRAWS
 
     def test_threshold_matters(self, spec):
         low = psa.run(spec, 100, until_mcse=600.0, threshold=0.0)
