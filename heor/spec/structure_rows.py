@@ -244,7 +244,7 @@ def _check_columns(cells: RowReader, family: str, endpoint: str) -> None:
     """Check which columns the family lets a row fill."""
     filled = {c for c in (*MODIFIERS, *EARLY, *POST_PROGRESSION) if cells.text(c)}
     if family == "post_progression":
-        if endpoint != "os":
+        if endpoint and endpoint != "os":
             cells.problem("family", "post_progression is for the endpoint `os` only")
         for column in MODIFIERS:
             if column in filled:
@@ -269,6 +269,8 @@ def _choose(reading: Reading, curves: tuple[Curve, ...]) -> tuple[Curve, ...]:
     """Mark the base-case candidate of each strategy x endpoint x group."""
     slots: dict[tuple[str, str, str], list[Curve]] = {}
     for curve in curves:
+        if not curve.strategy or not curve.endpoint:  # reported already
+            continue
         slots.setdefault((curve.strategy, curve.endpoint, curve.group), []).append(curve)
     chosen = set()
     for (strategy, endpoint, group), candidates in slots.items():

@@ -350,6 +350,7 @@ def _build(
         return None
     used: dict[str, int] = {}
     _check_headings(schema, place, number, headings, used, problems)
+    _check_blank_headings(place, raw, problems)
     rows = []
     for number, texts in raw[1:]:
         cells = {}
@@ -357,7 +358,7 @@ def _build(
             text = texts[index] if index < len(texts) else ""
             if text:
                 cells[column] = _cell(text, _at(place, number, index, column), problems)
-        extra = [t for i, t in enumerate(texts) if t and (i >= len(headings) or not headings[i])]
+        extra = [text for text in texts[len(headings) :] if text]
         if extra:
             message = (
                 f"{extra[0]!r} stands under no heading; put a text that holds a comma in double"
@@ -397,6 +398,20 @@ def _check_headings(
         if column.required and column.name not in used:
             message = f"the column `{column.name}` is missing"
             problems.append(Problem(Place(place.file, place.sheet, number), message))
+
+
+def _check_blank_headings(place: Place, raw: list[_RawRow], problems: list[Problem]) -> None:
+    """Report each column that has cells but no heading, once."""
+    number, headings = raw[0]
+    for index in (i for i, heading in enumerate(headings) if not heading):
+        filled = [(n, texts[index]) for n, texts in raw[1:] if index < len(texts) and texts[index]]
+        if filled:
+            row, text = filled[0]
+            message = (
+                f"column {_letters(index)} has no heading, and a cell in {len(filled)} of"
+                f" {len(raw) - 1} rows; the first is {text!r} in row {row}"
+            )
+            problems.append(Problem(_at(place, number, index, ""), message))
 
 
 def _at(place: Place, row: int, index: int, column: str) -> Place:
