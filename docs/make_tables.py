@@ -45,8 +45,92 @@ cell.
 - `source` is a key of the table `references`, several parted by `;`, or the word `assumption`.
 - Unknown columns, ids and keys are errors, with the nearest known name as a suggestion.
 - In a workbook, columns headed `calc:` and result sheets are ignored on reading.
-- Tables that are not marked *required* may be left out.
+- In a folder, a file with another ending than .csv is not read, so notes can stand in a .txt or .md
+  file; a CSV file without a table's name is an error. A sheet whose title resembles no table's is
+  left unread with a warning; one that nearly has a table's name is an error.
+- Tables that are not marked *required* may be left out; a study without any cost gets a warning.
+
+[A complete example](#a-complete-example) stands at the end of this page.
 """
+
+#: What a table's columns do not say by themselves.
+REMARKS = {
+    "curves": """The rows of one strategy, endpoint and group are its candidates. One of them is the
+base case: the only one, or the one that `use` marks; the others are there for scenarios.
+
+Two parameters of one curve that are both drawn, such as a shape and a scale, are not drawn
+independently by accident: their correlation must stand in `correlations`. It may be 0, with a note
+that says why. Only parameters drawn jointly (one `multivariate_normal` or `dirichlet` set, or
+`empirical`) need no row there.
+""",
+    "correlations": """A pair of parameters that each have a distribution of their own is given its
+rank correlation by a row here and by nothing else: `group` is any name, the same in all rows of
+parameters that are correlated with each other, and a pair of a group without a row has correlation
+0. `correlation_group` in `parameters` is then blank, or that same name. It is needed for the
+distributions that are drawn as a set: a `dirichlet` (no rows here) and a `multivariate_normal`
+(rows here are covariances, of the `group` that `correlation_group` names; the variance of one is
+the square of its `se`, or the row with itself).
+""",
+}
+
+#: A small study, a text per table.
+EXAMPLE = {
+    "settings": """
+key,value
+currency,USD
+cycle_length,1 month
+horizon,20 years
+discount_rate_costs,3%
+discount_rate_outcomes,3%
+background_mortality,none
+reference,usual
+thresholds,50000; 100000
+""",
+    "parameters": """
+id,label,value,unit,distribution,se,source,evidence
+pfs_median,Median PFS,6,months,gamma,0.5,assumption,assumption
+os_shape,"OS, shape",1.2,shape,gamma,0.1,assumption,assumption
+os_scale,"OS, scale",18,months,gamma,1.5,assumption,assumption
+hr,Hazard ratio of the new drug,0.7,HR,lognormal,0.1,assumption,assumption
+u_pf,"Utility, progression-free",0.8,utility,beta,0.02,assumption,assumption
+u_pd,"Utility, progressed",0.6,utility,beta,0.03,assumption,assumption
+c_care,Care,800,USD/month,gamma,100,assumption,assumption
+c_drug,New drug,3000,USD/month,,,assumption,assumption
+""",
+    "strategies": """
+id,label
+usual,Usual care
+new,New drug
+""",
+    "states": """
+id,label,endpoint
+progression_free,Progression-free,pfs
+progressed,Progressed,os
+dead,Dead,
+""",
+    "curves": """
+id,strategy,endpoint,family,parameters,time_unit,hazard_ratio
+usual_pfs,usual,pfs,exponential,rate=ln(2)/pfs_median,month,
+usual_os,usual,os,weibull,shape=os_shape; scale=os_scale,month,
+new_pfs,new,pfs,exponential,rate=ln(2)/pfs_median,month,hr
+new_os,new,os,weibull,shape=os_shape; scale=os_scale,month,hr
+""",
+    "utilities": """
+strategy,state,value
+all,progression_free,u_pf
+all,progressed,u_pd
+""",
+    "costs": """
+id,label,category,strategy,trigger,state,per,amount
+drug,New drug,drug,new,in_state,progression_free,month,c_drug
+care,Care until progression,care,all,in_state,progression_free,month,c_care
+care_later,Care after progression,care,all,in_state,progressed,month,c_care
+""",
+    "correlations": """
+group,row,column,value
+os,os_shape,os_scale,-0.3
+""",
+}
 
 #: Words that a setting chooses from.
 CHOICES = {
@@ -83,6 +167,7 @@ def render() -> str:
             _distributions(),
             _units(),
             _presets(),
+            _example(),
         ]
     )
 
@@ -98,6 +183,8 @@ def _rows(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _table(schema: TableSchema) -> str:
     required = " Required." if schema.required else ""
     heading = f"## `{schema.name}`\n\nA row is {schema.row}.{required}\n"
+    if schema.name in REMARKS:
+        heading += f"\n{REMARKS[schema.name]}"
     if not schema.columns:
         return heading
     rows = ((_column_name(column), _kind(column), column.meaning) for column in schema.columns)
@@ -122,8 +209,11 @@ def _settings() -> str:
         rows.append((f"`{key}`", default, f"{entry.meaning} {choices}".strip()))
     return (
         "## Keys of `settings`\n\nA key that is needed comes from the study or from the preset it "
-        "names in `agency`; a value of the study goes before one of the preset.\n\n"
-        + _rows(("key", "default", "meaning"), rows)
+        "names in `agency`; a value of the study goes before one of the preset. A key that stands "
+        "in neither has its default. `background_mortality` is "
+        f"`{SETTINGS['background_mortality'].default}` by default, and then the study needs the "
+        "table `life_table` and the keys `start_age` and `male_share`; without them, set it to "
+        "`none`.\n\n" + _rows(("key", "default", "meaning"), rows)
     )
 
 
@@ -188,6 +278,20 @@ def _presets() -> str:
         "## Agency presets\n\nEach value says where it comes from and whether it was seen there. "
         "One that was only recalled warns when a study takes it.\n\n"
         + _rows(("preset", "key", "value", "unit", "source", "confidence", "note"), rows)
+    )
+
+
+def _example() -> str:
+    """Give a small study as blocks, in the order of the tables."""
+    blocks = [
+        f"`{name}.csv`\n\n```text\n{EXAMPLE[name].strip()}\n```\n"
+        for name in TABLES
+        if name in EXAMPLE
+    ]
+    return (
+        "## A complete example\n\nThese files in one folder are a study that runs: two "
+        "strategies, two living states, and no table that is not needed. Its numbers are "
+        "invented.\n\n" + "\n".join(blocks)
     )
 
 

@@ -142,7 +142,9 @@ SETTINGS: Mapping[str, SettingKey] = {
         _plain(share), "1%", "Share of life-years moved by the cap that is worth a warning."
     ),
     "background_mortality": SettingKey(
-        _choice(*BACKGROUND_METHODS), BACKGROUND_METHODS[0], "Methods 1.7."
+        _choice(*BACKGROUND_METHODS),
+        BACKGROUND_METHODS[0],
+        "Methods 1.7; all but `none` need the table `life_table`, `start_age` and `male_share`.",
     ),
     "smr": SettingKey(_formula, "1", "Standardised mortality ratio of the cured."),
     "age_adjusted_utilities": SettingKey(_plain(yes_no), "no", "Utilities fall with age."),
