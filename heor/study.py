@@ -156,14 +156,41 @@ def banner(spec: Spec) -> tuple[str, ...]:
     lines = [line for line in lines if line]
     if spec.changes:
         lines.insert(0, f"Not the study's base case: {'; '.join(spec.changes)}")
-    total = len(spec.parameters)
-    for grade, words in WEAK_EVIDENCE.items():
-        ids = [p.id for p in spec.parameters.values() if p.evidence == grade]
-        if ids:
-            shown = ", ".join(ids[:MOST_IDS])
-            rest = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
-            lines.append(f"{len(ids)} of {total} parameters: {words} ({shown}{rest})")
+    return (*lines, *evidence_lines(spec))
+
+
+def weak_evidence(spec: Spec) -> dict[str, tuple[str, ...]]:
+    """Ids of the parameters that rest on each weak grade of evidence, without empty grades."""
+    found = {
+        grade: tuple(p.id for p in spec.parameters.values() if p.evidence == grade)
+        for grade in WEAK_EVIDENCE
+    }
+    return {grade: ids for grade, ids in found.items() if ids}
+
+
+def evidence_lines(spec: Spec) -> tuple[str, ...]:
+    """The last lines of the banner: per weak grade of evidence, how many parameters and which."""
+    lines = []
+    for grade, ids in weak_evidence(spec).items():
+        shown = ", ".join(ids[:MOST_IDS])
+        rest = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
+        count = f"{len(ids)} of {len(spec.parameters)} parameters"
+        lines.append(f"{count}: {WEAK_EVIDENCE[grade]} ({shown}{rest})")
     return tuple(lines)
+
+
+def evidence_summary(spec: Spec) -> str:
+    """`evidence_lines` in one line of counts; empty when no parameter rests on weak evidence."""
+    counts: list[str] = []
+    for grade, ids in weak_evidence(spec).items():
+        noun = {"assumption": "an assumption" if len(ids) == 1 else "assumptions"}
+        of = "" if counts else f"of {len(spec.parameters)} parameters {_is_or_are(len(ids))} "
+        counts.append(f"{len(ids)} {of}{noun.get(grade, grade)}")
+    return ", ".join(counts)
+
+
+def _is_or_are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 class _Clock:

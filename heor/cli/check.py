@@ -7,29 +7,38 @@ from pathlib import Path
 import click
 
 from heor.cli import options
+from heor.report.numbers import count
 from heor.spec.records import Spec
+from heor.study import weak_evidence
 
 
 @click.command(
     "check",
     epilog=options.example(
         "heor check my_study",
-        "heor check my_study.xlsx",
+        "heor check my_study.xlsx --set start_age=60",
     ),
 )
 @options.inputs_argument
+@options.change_options
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @options.debug_option
-def check(inputs: Path | None, quiet: bool) -> None:
+def check(inputs: Path | None, changes: tuple[str, ...], scenario: str | None, quiet: bool) -> None:
     """Read the inputs and list everything wrong in them, with file, row and column.
 
-    Ends with exit code 2 when there is a problem. Warnings do not fail.
+    Ends with exit code 2 when there is a problem. Warnings do not fail. Parameters that rest on
+    weak evidence are named.
     """
-    spec = options.load(inputs)
+    spec = options.load(inputs, scenario, changes)
     if quiet:
         return
     for warning in spec.warnings:
         click.echo(f"Warning: {warning}")
+    for grade, ids in weak_evidence(spec).items():
+        head = f"{grade.capitalize()}, {len(ids)} of {count(len(spec.parameters), 'parameter')}: "
+        click.echo(click.wrap_text(head + ", ".join(ids), 80, subsequent_indent="  "))
+    for change in spec.changes:
+        click.echo(f"Changed: {change}")
     click.echo(f"OK: {spec.name}: {', '.join(_counts(spec))}.")
 
 
@@ -45,8 +54,7 @@ def _counts(spec: Spec) -> list[str]:
         "references": len(spec.references),
         "warnings": len(spec.warnings),
     }
-    singular = {"strategies": "strategy"}
     return [
-        f"{count} {singular.get(name, name.removesuffix('s')) if count == 1 else name}"
-        for name, count in counts.items()
+        count(number, "strategy" if name == "strategies" else name.removesuffix("s"), name)
+        for name, number in counts.items()
     ]

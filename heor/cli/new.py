@@ -73,7 +73,9 @@ def _example(study: str | None) -> Path:
     names = sorted(path.name for path in root.iterdir() if (path / "settings.csv").exists())
     name = options.SHIPPED if study is None else study
     if name not in names:
-        raise click.UsageError(f"--study: there is no example '{name}'; there are {names}.")
+        raise click.UsageError(
+            f"--study: there is no example '{name}'; there are {', '.join(names)}."
+        )
     return root / name
 
 

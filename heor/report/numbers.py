@@ -43,3 +43,13 @@ def plain(value: float) -> str:
 def threshold_key(threshold: float) -> str:
     """A threshold as a JSON key or a column suffix: ``100000``."""
     return str(int(threshold)) if float(threshold).is_integer() else repr(float(threshold))
+
+
+def count(number: int, one: str, more: str = "") -> str:
+    """A number of things: ``1 draw``, ``1,000 draws``."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def with_signs(text: str, currency: str) -> str:
+    """Words of an analysis with their amounts as `money` writes them: ``USD 5`` as ``$5``."""
+    return text.replace("USD ", "$") if currency == "USD" else text

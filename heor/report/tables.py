@@ -23,7 +23,8 @@ from heor.analyses.results import (
 )
 from heor.analyses.study_results import StudyResults
 from heor.report.layout import make_table
-from heor.report.numbers import NONE, money, percent, plain, years
+from heor.report.numbers import NONE, count, money, percent, plain, with_signs, years
+from heor.study import evidence_lines, evidence_summary
 
 #: What stands in place of an ICER off the frontier.
 SHORT = {STRICTLY_DOMINATED: "dominated", EXTENDEDLY_DOMINATED: "ext. dominated"}
@@ -39,18 +40,25 @@ MOST_THRESHOLDS = 12
 
 
 def opening(results: StudyResults) -> list[RenderableType]:
-    """Title, then the banner: what the study says of itself, before any number."""
-    settings = results.spec.settings
-    parts: list[RenderableType] = [Text(settings.title or results.spec.name, style="bold")]
+    """Title, then the banner: what the study says of itself, before any number.
+
+    Of the parameters on weak evidence only the counts are said; ``heor check`` names them.
+    """
+    spec = results.spec
+    parts: list[RenderableType] = [Text(spec.settings.title or spec.name, style="bold")]
+    named = evidence_lines(spec)
+    lines = [line for line in results.banner if line not in named]
+    if named:
+        lines.append(f"{evidence_summary(spec)}: `heor check` lists them.")
     banner = Table.grid(padding=(0, 1))
-    for line in results.banner:
+    for line in lines:
         banner.add_row("!", Text(line), style="yellow")
     return [*parts, banner]
 
 
 def closing(results: StudyResults) -> list[RenderableType]:
     """Warnings of reading and of the analyses, one sentence a line."""
-    return [Text(f"Note: {line}", style="yellow") for line in results.record.warnings]
+    return [Text(f"Warning: {line}", style="yellow") for line in results.record.warnings]
 
 
 def base_case(results: StudyResults) -> list[RenderableType]:
@@ -133,8 +141,8 @@ def dsa(results: StudyResults) -> list[RenderableType]:
     if result.left_out:
         parts.append(
             Text(
-                f"{len(result.left_out)} uncertain parameters have no bar (drawn jointly, or no "
-                "interval); --json lists them.",
+                f"Without a bar, being drawn jointly or having no interval: "
+                f"{count(len(result.left_out), 'uncertain parameter')}; --json names them.",
                 style="dim",
             )
         )
@@ -149,7 +157,7 @@ def psa(results: StudyResults) -> list[RenderableType]:
     currency = results.base.currency
     parts: list[RenderableType] = [
         Text(
-            f"{summary.n:,} draws, sampler {summary.sampler}, seed {summary.seed}"
+            f"{count(summary.n, 'draw')}, sampler {summary.sampler}, seed {summary.seed}"
             + (f" ({summary.replicates} randomisations)" if summary.replicates > 1 else "")
             + (f"; {summary.stopping}" if summary.stopping else ""),
             style="dim",
@@ -169,8 +177,9 @@ def psa(results: StudyResults) -> list[RenderableType]:
 def cea(result: CeaResult) -> list[RenderableType]:
     """Incremental table of the means and acceptability of anybody's PSA output."""
     names = {name: name for name in result.strategies}
+    strategies = count(len(names), "strategy", "strategies")
     return [
-        Text(f"{result.n:,} draws of {len(result.strategies)} strategies", style="dim"),
+        Text(f"{count(result.n, 'draw')} of {strategies}", style="dim"),
         _frontier_table(result.incremental, names, ""),
         *_notes(result.incremental, names),
         *_acceptability(result.acceptability, names, ""),
@@ -188,7 +197,7 @@ def _sentence(row: PairwiseRow, names: dict[str, str], currency: str) -> str:
     more = "more" if row.delta_cost >= 0 else "less"
     gain = "more" if row.delta_qaly >= 0 else "fewer"
     ratio = f": {money(row.icer, currency)} per QALY gained" if row.icer is not None else ""
-    ending = ratio or f" ({row.status})"
+    ending = ratio or f" ({with_signs(row.status, currency)})"
     return (
         f"{names[row.id]} costs {money(abs(row.delta_cost), currency)} {more} than "
         f"{names[row.versus]} and gives {years(abs(row.delta_qaly))} {gain} QALYs{ending}."
@@ -234,7 +243,11 @@ def _comparison(base: BaseCase, names: dict[str, str]) -> list[RenderableType]:
             money(row.icer, base.currency),
             money(row.cost_per_evlyg, base.currency),
         )
-    words = [Text(f"{names[row.id]}: {row.status}.") for row in base.pairwise if row.icer is None]
+    words = [
+        Text(f"{names[row.id]}: {with_signs(row.status, base.currency)}.")
+        for row in base.pairwise
+        if row.icer is None
+    ]
     return [table, *words]
 
 
@@ -308,7 +321,7 @@ def _parts(base: BaseCase, title: str, field: str) -> list[RenderableType]:
 
 
 def _pair_cells(row: PairwiseRow, currency: str) -> tuple[str, str, str]:
-    ratio = row.status if row.icer is None else money(row.icer, currency)
+    ratio = with_signs(row.status, currency) if row.icer is None else money(row.icer, currency)
     return money(row.delta_cost, currency), years(row.delta_qaly), ratio
 
 
@@ -384,7 +397,7 @@ def _psa_comparison(
     summary: PsaSummary, names: dict[str, str], currency: str
 ) -> list[RenderableType]:
     table = make_table(
-        f"Over {summary.n:,} draws, against {names[summary.reference]}",
+        f"Over {count(summary.n, 'draw')}, against {names[summary.reference]}",
         ("Strategy", "Outcome", "Mean", "MC error", "2.5%", "97.5%"),
         words=(0, 1),
     )
@@ -394,7 +407,9 @@ def _psa_comparison(
         table.add_row("", "Extra QALYs", *_estimate_cells(row.delta_qaly, None))
         table.add_row("", "evLYG", *_estimate_cells(row.evlyg, None))
         if row.icer is None:
-            words.append(Text(f"{names[row.id]}: {row.status} (of the means)."))
+            words.append(
+                Text(f"{names[row.id]}: {with_signs(row.status, currency)} (of the means).")
+            )
         else:
             table.add_row(
                 "", "ICER", money(row.icer, currency), money(row.icer_mcse, currency), NONE, NONE

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from heor.cli import COMMANDS, main
-from heor.spec.reader import shipped_studies
+from heor.spec.reader import read_study, shipped_studies
 
 SMALL = str(shipped_studies() / "three_strategies")
 
@@ -237,7 +237,10 @@ def test_set_and_scenario_change_the_study() -> None:
         (["cea", "no_such.csv"], "there is no such file"),
         (["cea", "x.csv", "--thresholds", "0:5:x"], "neither a list"),
         (["cea", "x.csv", "--thresholds", "-5"], "must be 0 or more"),
-        (["new", "somewhere", "--study", "nope"], "there is no example 'nope'"),
+        (
+            ["new", "somewhere", "--study", "nope"],
+            "there is no example 'nope'; there are lifileucel_nsclc, three_strategies.",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -264,6 +267,61 @@ def test_all_input_problems_come_at_once(tmp_path: Path) -> None:
         assert any("costs.csv, row" in line and "column trigger" in line for line in lines)
         assert any("parameters.csv, row" in line for line in lines)
         assert lines[-1] == f"{len(lines) - 1} problems found; nothing was run."
+
+
+def test_check_names_what_rests_on_weak_evidence_and_other_outputs_count_it() -> None:
+    spec = read_study(shipped_studies() / "lifileucel_nsclc")
+    text = " ".join(ran("check").split())
+    counts = []
+    for grade in ("assumption", "unverified", "transported"):
+        ids = [row.id for row in spec.parameters.values() if row.evidence == grade]
+        total = len(spec.parameters)
+        assert f"{grade.capitalize()}, {len(ids)} of {total} parameters: {', '.join(ids)}" in text
+        counts.append(len(ids))
+    shown = " ".join(ran("base-case").split())
+    assert (
+        f"{counts[0]} of {total} parameters are assumptions, {counts[1]} unverified, "
+        f"{counts[2]} transported: `heor check` lists them."
+    ) in shown
+    assert "lif_dor24" not in shown
+    banner = json.loads(ran("base-case", "--json"))["banner"]
+    assert any("lif_dor24" in line for line in banner)
+
+
+def test_check_of_a_changed_study() -> None:
+    text = ran("check", "--set", "horizon=40 years", "--scenario", "Weak plateau")
+    assert "Changed: scenario 'Weak plateau'\nChanged: horizon = 40 years\nOK: " in text
+    result = heor("check", "--set", "lif_orr=2+")
+    assert result.exit_code == 2
+    assert "--set lif_orr=2+" in result.stderr
+
+
+def test_changes_are_said_first_and_recorded(tmp_path: Path) -> None:
+    args = ["run", SMALL, "--draws", "5", "--set", "horizon=5 years", "-o", str(tmp_path)]
+    lines = ran(*args).splitlines()
+    assert lines[1] == "! Not the study's base case: horizon = 5 years"
+    assert json.loads((tmp_path / "run.json").read_text("utf-8"))["changes"] == [
+        "horizon = 5 years"
+    ]
+    listed = json.loads((tmp_path / "run.json").read_text("utf-8"))["warnings"]
+    assert listed
+    words = " ".join(" ".join(lines).split())
+    assert all(f"Warning: {' '.join(line.split())}" in words for line in listed)
+    assert "Note: " not in words
+
+
+def test_one_of_a_thing_is_not_many(tmp_path: Path) -> None:
+    table = tmp_path / "one.csv"
+    table.write_text("draw,strategy,cost,qaly\n1,a,1,1\n1,b,5,2\n", "utf-8")
+    assert ran("cea", str(table)).startswith("1 draw of 2 strategies\n")
+    assert "1 draw, sampler" in ran("psa", SMALL, "--draws", "1")
+
+
+def test_money_is_written_in_one_way() -> None:
+    for command in (["base-case"], ["scenarios"], ["psa", "--draws", "20"]):
+        text = " ".join(ran(*command, SMALL, "--set", "reference=high_dose").split())
+        assert "USD" not in text
+        assert re.search(r"saves (\$|[^U]*\$)", text)
 
 
 def test_check_counts() -> None:

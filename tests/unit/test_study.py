@@ -8,7 +8,7 @@ from study_folder import write_study
 import heor.study
 from heor.errors import HeorError, Place, Problem
 from heor.spec.reader import read_study, shipped_studies
-from heor.study import Plan, banner, run_study
+from heor.study import Plan, banner, evidence_summary, run_study
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,18 @@ def test_banner(spec, results):
     assert banner(replace(spec, settings=replace(spec.settings, banner=" | ")))[0].startswith(
         "1 of"
     )
+
+
+def test_evidence_in_one_line(spec):
+    assert evidence_summary(spec) == (
+        "1 of 5 parameters is an assumption, 1 unverified, 1 transported"
+    )
+    some = {name: p for name, p in spec.parameters.items() if p.evidence != "assumption"}
+    twice = {**some, "u2": replace(some["u"], id="u2")}
+    assert evidence_summary(replace(spec, parameters=twice)) == (
+        "2 of 5 parameters are unverified, 1 transported"
+    )
+    assert evidence_summary(replace(spec, parameters={})) == ""
 
 
 def test_banner_lists_a_dozen_ids_at_most(spec):

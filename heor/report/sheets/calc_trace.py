@@ -28,6 +28,18 @@ _CURVE = Style("value", unit="share")
 _LIVE = Style("formula", unit="share")
 
 
+def label_every(length: float, until: float) -> tuple[int, int]:
+    """Cycles between labels of a chart's time axis, and the whole years they stand for.
+
+    Examples
+    --------
+    >>> label_every(1 / 52, 10), label_every(1 / 12, 40)
+    ((52, 1), (60, 5))
+    """
+    years = 1 if until <= 12 else round(SHOWN_GRAIN)
+    return max(1, round(years / length)), years
+
+
 @dataclass(frozen=True, slots=True)
 class TraceColumns:
     """Which column holds what; ``groups`` are keyed by (endpoint, group)."""
@@ -36,6 +48,11 @@ class TraceColumns:
     endpoints: dict[str, int]
     states: dict[str, int]
     rows: int
+
+    @property
+    def years(self) -> int:
+        """Column of the labels of the chart's time axis, after a gap."""
+        return max(self.states.values()) + 2
 
     @property
     def last_row(self) -> int:
@@ -81,6 +98,7 @@ def write_trace(ctx: Context, sheet: Sheet, strategy: str) -> None:
     _write_curves(sheet, trace, columns, length)
     _write_endpoints(sheet, trace, columns)
     _write_states(ctx, sheet, trace, columns)
+    _write_years(sheet, columns, length, shown_until(ctx))
     sheet.height(HEADING_ROW, 42)
     last = max(columns.states.values())
     sheet.widths((13, 9, *([12.5] * (last - 1))))
@@ -160,16 +178,24 @@ def _write_states(ctx: Context, sheet: Sheet, trace: StrategyTrace, columns: Tra
     sheet.formula_column(FIRST_ROW, column, formulas, trace.occupancy[dead.id][0], _LIVE)
 
 
+def _write_years(sheet: Sheet, columns: TraceColumns, length: float, until: float) -> None:
+    """Write the labels of the chart's time axis: whole years as text, and nothing between them."""
+    sheet.text(HEADING_ROW, columns.years, "Chart: years", Style("header", align="right"))
+    every, years = label_every(length, until)
+    for label, cycle in enumerate(range(0, columns.rows, every)):
+        style = Style("value", align="right")
+        sheet.text(FIRST_ROW + cycle, columns.years, str(label * years), style)
+
+
 def state_chart(ctx: Context, strategy: str) -> tuple[Any, str]:
     """Stacked areas of the states over time, and the words that describe them."""
     trace, columns = ctx.traces[strategy], trace_columns(ctx.traces[strategy])
     sheet = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
     until = shown_until(ctx)
     length = float(trace.time[1])
-    per_label = 1.0 if until <= 12 else SHOWN_GRAIN
-    every = max(1, round(per_label / length))
+    every, _ = label_every(length, until)
     last = min(columns.last_row, FIRST_ROW + round(until / length))
-    time = Cells(sheet, 1, FIRST_ROW, last)
+    time = Cells(sheet, columns.years, FIRST_ROW, last)
     series = [
         Series(
             name=ctx.state_label(state),
@@ -184,7 +210,7 @@ def state_chart(ctx: Context, strategy: str) -> tuple[Any, str]:
         ctx.book,
         title,
         series,
-        Axis(title="Years since start", number_format="0", grid=False),
+        Axis(title="Years since start", grid=False),
         Axis(title="Share of people", low=0, high=1, step=0.2, number_format="0%"),
         every,
     )

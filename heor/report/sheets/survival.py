@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from heor.report.charts import REFERENCE_COLOUR, Axis, Cells, Series, colour_of,
 from heor.report.sheets.base_case import DASH
 from heor.report.sheets.calc_trace import FIRST_ROW, shown_until, state_chart, trace_columns
 from heor.report.sheets.layout import Context, fit_height, head, heading, table_head
-from heor.report.xlsx import AFTER, HEADER, WRAP, Sheet, Style, cell_name
+from heor.report.xlsx import AFTER, HEADER, NOTE, WRAP, Sheet, Style, cell_name
 from heor.spec.parameters import FloatArray
 from heor.spec.records import ALL, UNITS_PER_YEAR, KaplanMeier, ValidationTarget
 
@@ -22,6 +22,15 @@ LANDMARKS = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0)
 WIDTH, HEIGHT, CHART_ROWS = 660, 420, 22
 
 _LABEL_WIDTH = 46
+
+#: What the points in the charts are, and what they are not.
+POINTS_NOTE = (
+    "Kaplan-Meier and published points are from the sources in the tables below, some of them of "
+    "other populations or treatments; curves may be calibrated to other sources."
+)
+
+#: Sources that a legend names.
+MOST_SOURCES = 3
 
 #: Shortest time axis in years.
 SHORTEST = 2.0
@@ -40,10 +49,11 @@ _ENDPOINT_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class _Points:
-    """Where published points of one curve stand on the sheet."""
+    """Where published points of one curve stand on the sheet, and the keys of their sources."""
 
     x: Cells
     y: Cells
+    sources: tuple[str, ...]
 
 
 _Key = tuple[str, str, str]
@@ -67,6 +77,9 @@ class _Chart:
 def write_survival(ctx: Context, sheet: Sheet) -> None:
     """Fill the sheet: charts on top, then the tables they read."""
     row = head(ctx, sheet, "Survival curves", live=True)
+    if ctx.results.spec.km or ctx.results.spec.validation_targets:
+        sheet.text(row, 0, POINTS_NOTE, NOTE)
+        row += 2
     charts = _charts(ctx)
     places = [(row + CHART_ROWS * (i // 2), SECOND_COLUMN * (i % 2)) for i in range(MOST_CHARTS)]
     count = len(charts) + len(ctx.strategies)
@@ -276,8 +289,26 @@ def _write_targets(ctx: Context, sheet: Sheet, row: int, found: dict[_Key, _Poin
         row += 1
     for key, places in rows.items():
         x, y = (Cells(sheet, column, places[0], places[-1]) for column in (14, 15))
-        found[key] = _Points(x, y)
+        found[key] = _Points(x, y, _sources(ctx, key))
     return row
+
+
+def _sources(ctx: Context, key: _Key) -> tuple[str, ...]:
+    """Sources of the published numbers of a curve, each once."""
+    targets = [t for t in ctx.results.spec.validation_targets if _target_key(t) == key]
+    return _parted(*(t.source for t in _in_order(ctx, targets)))
+
+
+def _parted(*texts: str) -> tuple[str, ...]:
+    """Keys of sources in cells that hold one or several, each once."""
+    parts = (part.strip() for text in texts for part in text.split(";"))
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _named(sources: Sequence[str]) -> str:
+    """Sources as a legend names them: the first ones, and how many more there are."""
+    rest = len(sources) - MOST_SOURCES
+    return ", ".join(sources[:MOST_SOURCES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _write_model(
@@ -307,15 +338,16 @@ def _write_observed(ctx: Context, sheet: Sheet, row: int, found: dict[_Key, _Poi
     column = 0
     for key, km in ctx.results.spec.km.items():
         strategy, endpoint, group = key
-        sheet.text(row, column, f"{strategy}, {endpoint}, {group or ALL}: years", HEADER)
+        words = f"{strategy}, {endpoint}, {group or ALL} ({km.source}): years"
+        sheet.text(row, column, words, HEADER)
         sheet.text(row, column + 1, "Survival", Style("header", align="right"))
         table = np.column_stack([_years(km), km.survival])
         sheet.block(row + 1, column, table, [_YEARS, _SHARE])
         last = row + len(km.time)
-        cells = (Cells(sheet, column + place, row + 1, last) for place in (0, 1))
-        found[strategy, endpoint, group or ALL] = _Points(*cells)
+        x, y = (Cells(sheet, column + place, row + 1, last) for place in (0, 1))
+        found[strategy, endpoint, group or ALL] = _Points(x, y, _parted(km.source))
         column += 2
-    sheet.height(row, 44)
+    sheet.height(row, 58)
 
 
 def _years(km: KaplanMeier) -> FloatArray:
@@ -384,7 +416,7 @@ def _series(
         points = observed[key]
         series.append(
             Series(
-                name=f"{label}, Kaplan-Meier",
+                name=f"Kaplan-Meier, {label}: {_named(points.sources)}",
                 x=points.x,
                 y=points.y,
                 colour=colour,
@@ -398,7 +430,7 @@ def _series(
         points = targets[key]
         series.append(
             Series(
-                name=f"{label}, published",
+                name=f"Published, set beside {label}: {_named(points.sources)}",
                 x=points.x,
                 y=points.y,
                 colour=colour,
