@@ -84,12 +84,10 @@ class _Whole:
 def _widths(columns: Sequence[Column], room: int) -> list[int]:
     """Width of each column; the widest is narrowed first, and none below what may not be cut."""
     widths = [max(map(cell_len, _texts(column))) for column in columns]
-    least = [max(map(_uncut, _texts(column))) for column in columns]
-    for place, column in enumerate(columns):
-        if column.justify == "right":
-            cells = [str(cell) for cell in column.cells]
-            figures = (cell_len(cell) for cell in cells if any(map(str.isdigit, cell)))
-            least[place] = max(least[place], *figures, 1)
+    least = [
+        max(cell_len(text) if _is_number(text) else _longest_word(text) for text in _texts(column))
+        for column in columns
+    ]
     while sum(widths) > room:
         spare = [width if width > low else 0 for width, low in zip(widths, least, strict=True)]
         if not any(spare):
@@ -102,6 +100,10 @@ def _texts(column: Column) -> list[str]:
     return [str(column.header), *map(str, column.cells)]
 
 
-def _uncut(text: str) -> int:
-    """Width of the longest word."""
+def _is_number(text: str) -> bool:
+    """Whether a cell is a number, with a currency before it perhaps."""
+    return text[-1:].isdigit() and len(text.split()) <= 2
+
+
+def _longest_word(text: str) -> int:
     return max((cell_len(word) for word in text.split()), default=0)

@@ -12,7 +12,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from heor.analyses.psa import MOST_DRAWS
 from heor.cli import COMMANDS, main
+from heor.spec.changes import NOT_CHANGEABLE
 from heor.spec.reader import shipped_studies
 from heor.spec.settings import CONFIDENCE, SETTINGS, preset, preset_names
 
@@ -144,6 +146,39 @@ def test_every_json_key_is_documented(tmp_path: Path) -> None:
     for text in (result.stdout, (tmp_path / "run.json").read_text("utf-8")):
         missing = keys_of(without_details(json.loads(text))) - documented
         assert not missing
+
+
+def test_the_options_table_of_the_readme_is_what_the_commands_take() -> None:
+    """Each row names options and, in the second column, the commands that have them."""
+    table = README.split("| option | of |\n|---|---|\n")[1].split("\n\n")[0]
+    inputs = {name for name in COMMANDS if any(p.name == "inputs" for p in command(name).params)}
+    for row in table.splitlines():
+        options, words = row.strip("| ").split(" | ")
+        if words.startswith(("every command with `INPUTS`", "the same")):
+            wanted = inputs
+        elif words.startswith("all"):
+            wanted = set(COMMANDS) - set(re.findall(r"`([a-z-]+)`", words))
+        else:
+            wanted = set(re.findall(r"`([a-z][a-z-]*)`", words))
+        for option in re.findall(r"`(--?[a-z-]+)", options):
+            having = {
+                name
+                for name in COMMANDS
+                if any(option in parameter.opts for parameter in command(name).params)
+            }
+            if option == "-o":
+                assert wanted <= having
+            else:
+                assert having == wanted, option
+
+
+def test_settings_that_set_refuses_are_named_in_the_readme() -> None:
+    for key in NOT_CHANGEABLE:
+        assert f"`{key}`" in README.split("settings key")[1].split("To keep a change")[0]
+
+
+def test_the_cap_of_draws_is_in_the_readme() -> None:
+    assert f"{MOST_DRAWS:,} at most" in README
 
 
 def test_links_between_documents_hold() -> None:
