@@ -352,16 +352,45 @@ def _tornado(
             money(bar.high.inmb[place], currency),
             money(bar.swing[place], currency),
         )
-    parts: list[RenderableType] = [table]
+    parts: list[RenderableType] = [table, *_icer_tornado(comparison, names, currency)]
     if len(comparison.bars) > MOST_BARS:
         parts.append(
             Text(
                 f"The {MOST_BARS} widest of {len(comparison.bars)} bars; "
-                "-o FILE.csv or --json gives all, with ICERs.",
+                "-o FILE.csv or --json gives all.",
                 style="dim",
             )
         )
     return parts
+
+
+def _icer_tornado(
+    comparison: DsaComparison, names: dict[str, str], currency: str
+) -> list[RenderableType]:
+    bars = comparison.by_icer()
+    if not bars or comparison.base.icer is None:
+        return [Text("The ICER has no meaning at the base case or at a bound of every bar.")]
+    table = make_table(
+        f"{names[comparison.id]} against {names[comparison.versus]}: ICER (base "
+        f"{money(comparison.base.icer, currency)})",
+        ("Parameter", "Low", "High", "ICER at low", "ICER at high", "Swing"),
+    )
+    for bar in bars[:MOST_BARS]:
+        table.add_row(
+            bar.label,
+            _value(bar.low),
+            _value(bar.high),
+            money(_given(bar.low.icer), currency),
+            money(_given(bar.high.icer), currency),
+            money(_given(bar.icer_swing), currency),
+        )
+    return [table]
+
+
+def _given(value: float | None) -> float:
+    """A number that the row was chosen for having."""
+    assert value is not None
+    return value
 
 
 def _value(point: DsaPoint) -> str:

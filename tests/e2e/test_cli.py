@@ -496,3 +496,10 @@ def test_base_case_imports_nothing_heavy() -> None:
 def test_version_and_module_entry() -> None:
     assert shell("--version").stdout.startswith("heor 0.")
     assert set(COMMANDS) <= set(shell("--help").stdout.split())
+
+
+def test_dsa_shows_both_tornados() -> None:
+    shown = ran("dsa", SMALL)
+    assert "net monetary benefit at" in shown
+    assert re.search(r"ICER \(base\s+\$", shown)
+    assert "ICER at high" in shown
