@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from heor.analyses.results import DsaBar, DsaComparison, DsaPoint, ScenarioResult
 from heor.report.charts import (
     HIGH_COLOUR,
@@ -265,9 +267,49 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int, comparison: DsaCompa
         sheet.cell(row, 9, _ratio(bar.low), _RATIO)
         sheet.cell(row, 10, _ratio(bar.high), _RATIO)
         row += 1
-    if _moving(comparison, index):
-        _place_tornado(ctx, sheet, chart_row, first, comparison, index, at)
-    return row
+    moving = _moving(comparison, index)
+    if moving:
+        changes = [p.inmb[index] - base.inmb[index] for bar in moving for p in (bar.low, bar.high)]
+        what = f"INMB at {at}"
+        _place_tornado(
+            ctx, sheet, chart_row, first, comparison, what, base.inmb[index], changes, (7, 8)
+        )
+    return _write_icers(ctx, sheet, row + 2, comparison)
+
+
+def _write_icers(ctx: Context, sheet: Sheet, row: int, comparison: DsaComparison) -> int:
+    """Tornado of the ICER, of the parameters whose ICERs all have a meaning."""
+    base = comparison.base.icer
+    bars = tuple(bar for bar in comparison.by_icer() if bar.icer_swing)[:TORNADO_BARS]
+    if base is None or not bars:
+        sheet.text(row, 0, "The ICER has no meaning at the base case or at a bound of every bar.")
+        return row + 1
+    money = ctx.currency
+    row = heading(
+        sheet,
+        row,
+        f"ICER: {ctx.label(comparison.id)} against {ctx.label(comparison.versus)}",
+        f"The {len(bars)} widest; a parameter with a bound at which the ICER has no meaning is "
+        "left out.",
+    )
+    chart_row = row
+    row += (180 + 22 * len(bars)) // 20 + 2
+    sheet.text(row, 1, f"Base ICER, {money} per QALY", Style(bold=True, align="right"))
+    sheet.number(row, 2, base, _MONEY)
+    base_cell = cell_name(row, 2, absolute=True)
+    headings = ("Parameter", "ICER at low", "ICER at high", "Change at low", "Change at high")
+    first = table_head(sheet, row + 1, headings, 44)
+    changes = []
+    for row, bar in enumerate(bars, start=first):
+        sheet.text(row, 0, bar.label or bar.parameter)
+        for column, point in ((1, bar.low), (2, bar.high)):
+            assert point.icer is not None
+            sheet.number(row, column, point.icer, _MONEY)
+            changes.append(point.icer - base)
+            source = cell_name(row, column)
+            sheet.formula(row, column + 2, f"={source}-{base_cell}", changes[-1], _LIVE_MONEY)
+    _place_tornado(ctx, sheet, chart_row, first, comparison, "ICER", base, changes, (3, 4))
+    return row + 1
 
 
 def _place_tornado(
@@ -276,33 +318,34 @@ def _place_tornado(
     row: int,
     first: int,
     comparison: DsaComparison,
-    index: int,
-    at: str,
+    what: str,
+    base: float,
+    changes: Sequence[float],
+    columns: tuple[int, int],
 ) -> None:
-    bars = _moving(comparison, index)
-    base = comparison.base.inmb[index]
-    changes = [p.inmb[index] - base for bar in bars for p in (bar.low, bar.high)]
+    """Bars of changes from ``base``; ``changes`` holds low and high of each, in turn."""
+    count = len(changes) // 2
     low, high, step = nice_limits(min(changes), max(changes))
     form, words = money_scale(max(abs(low), abs(high)), ctx.currency)
-    names = Cells(sheet, 0, first, first + len(bars) - 1)
+    names = Cells(sheet, 0, first, first + count - 1)
     chart = bar_chart(
         ctx.book,
         f"Tornado: {ctx.label(comparison.id)} against {ctx.label(comparison.versus)}, "
-        f"the {len(bars)} parameters that matter most",
+        f"the {count} parameters that matter most to the {what.split(' ')[0]}",
         [
             Series(
                 name=name,
                 x=names,
-                y=Cells(sheet, column, first, first + len(bars) - 1),
+                y=Cells(sheet, column, first, first + count - 1),
                 colour=colour,
             )
             for name, column, colour in (
-                ("Parameter at its low value", 7, LOW_COLOUR),
-                ("Parameter at its high value", 8, HIGH_COLOUR),
+                ("Parameter at its low value", columns[0], LOW_COLOUR),
+                ("Parameter at its high value", columns[1], HIGH_COLOUR),
             )
         ],
         Axis(
-            title=f"Change in INMB at {at}, {words} (0 = base {base:,.0f})",
+            title=f"Change in {what}, {words} (0 = base {base:,.0f})",
             low=low,
             high=high,
             step=step,
@@ -316,7 +359,7 @@ def _place_tornado(
         0,
         chart,
         width=1000,
-        height=180 + 22 * len(bars),
-        alt=f"Tornado of the change in incremental net monetary benefit of "
-        f"{ctx.label(comparison.id)} when each parameter takes its low or high value.",
+        height=180 + 22 * count,
+        alt=f"Tornado of the change in {what} of {ctx.label(comparison.id)} when each parameter "
+        "takes its low or high value.",
     )
