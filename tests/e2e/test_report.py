@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import openpyxl
 import pytest
+from libreoffice import recalculate, recalculates
 
 from heor.analyses import base_case
 from heor.errors import Place
 from heor.report.workbook import SHEETS, write_report
-from heor.report.xlsx import writing
 from heor.spec.changed_tables import with_tables
 from heor.spec.changes import apply_changes
 from heor.spec.reader import read_study, shipped_studies
@@ -291,38 +288,11 @@ def test_a_study_without_a_banner_is_not_called_a_research_model(results, tmp_pa
 
 # --- recalculation -------------------------------------------------------------------------------
 
-PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
-<oor:items xmlns:oor="http://openoffice.org/2001/registry">
-<item oor:path="/org.openoffice.Office.Calc/Formula/Load">
-<prop oor:name="OOXMLRecalcMode" oor:op="fuse"><value>0</value></prop></item></oor:items>
-"""
-
-
-def recalculate(source: Path, folder: Path) -> Path:
-    """Let LibreOffice compute every formula anew; a private profile makes it do so."""
-    program = shutil.which("soffice")
-    if program is None:
-        pytest.skip("LibreOffice (soffice) is not installed: formulas are NOT recalculated")
-    (folder / "profile" / "user").mkdir(parents=True)
-    (folder / "profile" / "user" / "registrymodifications.xcu").write_text(PROFILE, "utf-8")
-    command = [program, f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless"]
-    command += ["--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder), str(source)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    return folder / source.name
-
 
 @pytest.mark.libreoffice
 def test_recalculation_would_mend_a_wrong_value(tmp_path):
     """The control: without it, a spreadsheet that never recalculates would pass the next test."""
-    path = tmp_path / "control.xlsx"
-    with writing(path) as book:
-        sheet = book.sheet("s")
-        from heor.report.xlsx import LABEL
-
-        sheet.number(0, 0, 2.0, LABEL)
-        sheet.formula(1, 0, "=A1*A1", 999.0, LABEL)
-    again = openpyxl.load_workbook(recalculate(path, tmp_path / "again"), data_only=True)
-    assert again["s"]["A2"].value == 4
+    assert recalculates(tmp_path)
 
 
 @pytest.mark.libreoffice
