@@ -18,7 +18,7 @@ _USE = (
     "on reading.",
     "Black cells are formulas over this workbook, green ones show a cell of another sheet, grey "
     "ones are values computed by heor. Results do not follow edits by themselves: save the "
-    "workbook and run “heor run” on it to make all results anew.",
+    "workbook and run “heor run FILE -o FOLDER” to make all results anew.",
     "Every sheet of draws and results names the seed, the number of draws, the version and the "
     "input hash it was made with; the same inputs and seed give the same numbers.",
 )
@@ -185,7 +185,7 @@ def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
     sheet.red_when(row, 1, "FAIL")
     row += 1
     if "inputs changed" in ctx.cells:
-        sheet.text(row, 0, "Parameters since the run", BOLD)
+        sheet.text(row, 0, "Parameter values since the run", BOLD)
         words = ("as in the run", "CHANGED: see parameters")
         changed = ctx.changed_parameters()
         formula = f'=IF({ctx.cells["inputs changed"]}=0,"{words[0]}","{words[1]}")'
