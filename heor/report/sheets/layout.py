@@ -10,6 +10,8 @@ from heor.analyses.study_results import StudyResults
 from heor.engine.outcomes import EVENTS
 from heor.engine.trace import StrategyTrace
 from heor.report.charts import DEAD_COLOUR, STATE_COLOURS, colour_of
+from heor.report.live import Column, Term
+from heor.report.sheets.constants import CONSTANTS, Constants
 from heor.report.xlsx import (
     AFTER_HEADER,
     BOLD,
@@ -58,6 +60,10 @@ class Context:
         Defined name of each parameter id.
     cells : mapping of str to str
         References by key, filled in as sheets are written, e.g. ``cost lifileucel``.
+    live : mapping of str to Term
+        Cells of the live chain by key, filled in as sheets are written, e.g. ``param c_lif``.
+    columns : mapping of str to Column
+        Columns over cycle boundaries by key, e.g. ``endpoint lifileucel os``.
     table_values : mapping of str to float
         Base value of each parameter as its table has it.
     """
@@ -68,6 +74,16 @@ class Context:
     names: Mapping[str, str]
     cells: dict[str, str] = field(default_factory=dict)
     table_values: Mapping[str, float] = field(default_factory=dict)
+    live: dict[str, Term] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
+    _constants: Constants | None = None
+
+    @property
+    def constants(self) -> Constants:
+        """Cells of the numbers that formulas need; the sheet is made when first asked for."""
+        if self._constants is None:
+            self._constants = Constants(self.book.sheet(CONSTANTS))
+        return self._constants
 
     def changed_parameters(self) -> list[str]:
         """Parameters whose value in the tables is not the one the results were made with."""
