@@ -21,7 +21,7 @@ from heor.report.sheets import (
     sensitivity,
     survival,
 )
-from heor.report.sheets.layout import Context, trace_title
+from heor.report.sheets.layout import INPUT_DRAWS, Context, trace_title
 from heor.report.xlsx import Book, Sheet, writing
 from heor.spec.records import TableData
 from heor.spec.schema import TABLES
@@ -135,7 +135,7 @@ SHEETS: tuple[SheetKind, ...] = (
 TITLES: tuple[str, ...] = ("Cover", "Contents", *(kind.title for kind in SHEETS))
 
 
-def write_report(results: StudyResults, path: Path) -> None:
+def write_report(results: StudyResults, path: Path, input_draws: int | None = INPUT_DRAWS) -> None:
     """Write the report workbook, whole or not at all.
 
     Parameters
@@ -144,6 +144,9 @@ def write_report(results: StudyResults, path: Path) -> None:
         Finished results; analyses that were left out have no sheet.
     path : Path
         The .xlsx file.
+    input_draws : int or None
+        PSA draws whose inputs are stored, so that the draw selector can load them; None stores
+        all. The results of all draws are always stored.
 
     Raises
     ------
@@ -157,10 +160,10 @@ def write_report(results: StudyResults, path: Path) -> None:
         "comments": f"heor {results.version}, inputs {results.spec.input_hash}",
     }
     with writing(path, properties) as book:
-        _fill(results, book)
+        _fill(results, book, input_draws)
 
 
-def _fill(results: StudyResults, book: Book) -> None:
+def _fill(results: StudyResults, book: Book, input_draws: int | None) -> None:
     tables = results.spec.tables
     parameters = tables.get("parameters")
     ctx = Context(
@@ -170,7 +173,9 @@ def _fill(results: StudyResults, book: Book) -> None:
         names=inputs.parameter_names(parameters) if parameters else {},
         cells=checks.constant_cells(),
         table_values=inputs.base_values(parameters) if parameters else {},
+        input_draws=input_draws,
     )
+    psa.register_draws(ctx)
     contents = [("Cover", "Title, warnings, decision problem, headline, how to use the workbook.")]
     cover, listed = book.sheet("Cover"), book.sheet("Contents")
     inputs.write_inputs(ctx)

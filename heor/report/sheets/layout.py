@@ -35,6 +35,9 @@ HEAD_ROWS = 5
 CHANGES_SHOWN = 100
 
 
+#: Draws whose inputs the workbook stores unless told otherwise.
+INPUT_DRAWS = 1_000
+
 #: Relative difference from which an input counts as changed.
 CHANGE_TOLERANCE = 1e-9
 
@@ -66,6 +69,8 @@ class Context:
         Columns over cycle boundaries by key, e.g. ``endpoint lifileucel os``.
     table_values : mapping of str to float
         Base value of each parameter as its table has it.
+    input_draws : int or None
+        PSA draws whose inputs are stored; None stores all.
     """
 
     results: StudyResults
@@ -76,6 +81,7 @@ class Context:
     table_values: Mapping[str, float] = field(default_factory=dict)
     live: dict[str, Term] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
+    input_draws: int | None = INPUT_DRAWS
     _constants: Constants | None = None
 
     @property

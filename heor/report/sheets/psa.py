@@ -8,13 +8,28 @@ import numpy as np
 
 from heor.analyses.psa_results import Convergence, Estimate, PsaResult, PsaSummary
 from heor.report.charts import Axis, Cells, Series, money_scale, nice_step, xy_chart
+from heor.report.live import Term
 from heor.report.sheets.base_case import DASH, ratio_formula, ratio_value
 from heor.report.sheets.layout import Context, head, heading, table_head
-from heor.report.xlsx import AFTER, HEADER, NOTE, Sheet, Style, cell_name
+from heor.report.xlsx import (
+    AFTER,
+    BOLD,
+    HEADER,
+    MAX_ROWS,
+    NOTE,
+    Sheet,
+    Style,
+    cell_name,
+    quote_title,
+    range_name,
+)
 from heor.spec.parameters import FloatArray
 
-#: Draws whose inputs are stored, and draws whose results are; a CSV file holds them all.
-INPUT_DRAWS, RESULT_DRAWS = 1_000, 100_000
+#: Draws whose results are stored at most; a CSV file holds them all.
+RESULT_DRAWS = 100_000
+
+#: ``PSA draws``: its title, the row of its count and the row of its first draw.
+DRAWS_TITLE, COUNT_ROW, DRAWS_ROW = "PSA draws", 6, 9
 
 #: Columns of a page before print-outs are cut.
 PRINTED_COLUMNS, PRINTED_ROWS = 14, 60
@@ -44,34 +59,71 @@ def stored_draws(ctx: Context) -> int:
 # --- draws and results ---------------------------------------------------------------------------
 
 
+def drawn_parameters(ctx: Context) -> tuple[str, ...]:
+    """Ids of the parameters that have a column on ``PSA draws``, in its order."""
+    parameters = ctx.results.spec.parameters.values()
+    return tuple(p.id for p in parameters if p.distribution is not None)
+
+
+def input_count(ctx: Context) -> int:
+    """Draws whose inputs the workbook holds."""
+    count = sample(ctx).n if ctx.input_draws is None else min(sample(ctx).n, ctx.input_draws)
+    return min(count, MAX_ROWS - DRAWS_ROW)
+
+
+def draws_range(ctx: Context, parameter_id: str) -> Term | None:
+    """Stored draws of a parameter, a range of ``PSA draws``; None when it is not drawn.
+
+    The sheet need not stand yet. Row i of the range is draw i, counted from 1.
+    """
+    if ctx.results.psa is None:
+        return None
+    drawn = drawn_parameters(ctx)
+    if parameter_id not in drawn:
+        return None
+    column, count = drawn.index(parameter_id) + 1, input_count(ctx)
+    cells = range_name(DRAWS_ROW, column, DRAWS_ROW + count - 1, column)
+    values = sample(ctx).draws.values[parameter_id][:count]
+    return Term(f"{quote_title(DRAWS_TITLE)}!{cells}", values)
+
+
+def register_draws(ctx: Context) -> None:
+    """Make the number of stored draws known as ``stored draws``; nothing without a PSA."""
+    if ctx.results.psa is not None:
+        cell = cell_name(COUNT_ROW, 1, absolute=True)
+        count = float(input_count(ctx))
+        ctx.live["stored draws"] = Term(f"{quote_title(DRAWS_TITLE)}!{cell}", count)
+
+
 def write_draws(ctx: Context, sheet: Sheet) -> None:
-    """Fill ``PSA draws``: the uncertain inputs of the first draws, a row per draw."""
-    psa = sample(ctx)
-    count = min(psa.n, INPUT_DRAWS)
+    """Fill ``PSA draws``: the drawn inputs of the first draws, a row per draw."""
+    psa, count, drawn = sample(ctx), input_count(ctx), drawn_parameters(ctx)
     row = head(ctx, sheet, "PSA draws: inputs", probabilistic=True)
-    drawn = [p for p in ctx.results.spec.parameters.values() if p.distribution is not None]
-    derived = [p for p in ctx.results.spec.parameters.values() if p.expression is not None]
-    words = f"The first {count:,} of {psa.n:,} draws" if count < psa.n else f"All {count:,} draws"
-    if derived:
-        words += "; derived parameters stand after the drawn ones"
-    sheet.text(row, 0, words + ".", NOTE)
-    row += 2
-    columns = [*drawn, *derived]
-    sheet.text(row, 0, "Draw", HEADER)
-    for column, parameter in enumerate(columns, start=1):
-        sheet.text(row, column, parameter.id, _HEAD_RIGHT)
-    sheet.height(row, 30)
-    table = np.column_stack(
-        [np.arange(1, count + 1), *(psa.draws.values[p.id][:count] for p in columns)]
+    some = f"The first {count:,} of {psa.n:,} draws" if count < psa.n else f"All {count:,} draws"
+    sheet.text(
+        row,
+        0,
+        f"{some} of every parameter that has a distribution (methods 7.1). Choosing a draw on "
+        "Control puts its row into the model; derived parameters follow from it.",
+        NOTE,
     )
-    units = ["money_cents" if abs(p.value) >= 1000 else "number" for p in columns]
+    sheet.text(COUNT_ROW, 0, "Draws", BOLD)
+    sheet.number(COUNT_ROW, 1, count, Style("value", unit="count"))
+    sheet.text(DRAWS_ROW - 1, 0, "Draw", HEADER)
+    for column, identifier in enumerate(drawn, start=1):
+        sheet.text(DRAWS_ROW - 1, column, identifier, _HEAD_RIGHT)
+    sheet.height(DRAWS_ROW - 1, 30)
+    numbers = [psa.draws.values[identifier][:count] for identifier in drawn]
+    table = np.column_stack([np.arange(1, count + 1), *numbers])
+    parameters = ctx.results.spec.parameters
+    units = ["money_cents" if abs(parameters[i].value) >= 1000 else "number" for i in drawn]
     styles = [Style("value", unit=unit) for unit in ("integer", *units)]
-    sheet.block(row + 1, 0, table, styles)
-    sheet.widths((8, *([13] * len(columns))))
-    sheet.freeze(row + 1, 1)
+    sheet.block(DRAWS_ROW, 0, table, styles)
+    sheet.widths((8, *([13] * len(drawn))))
+    sheet.freeze(DRAWS_ROW, 1)
     sheet.print_setup(
-        repeat=(row, row),
-        area=(0, 0, row + min(count, PRINTED_ROWS), min(len(columns), PRINTED_COLUMNS)),
+        repeat=(DRAWS_ROW - 1, DRAWS_ROW - 1),
+        area=(0, 0, DRAWS_ROW + min(count, PRINTED_ROWS), min(len(drawn), PRINTED_COLUMNS)),
         pages=1,
     )
 
