@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from heor.analyses.study_results import StudyResults
@@ -21,39 +20,83 @@ from heor.report.sheets import (
     sensitivity,
     survival,
 )
-from heor.report.sheets.layout import INPUT_DRAWS, Context, trace_title
-from heor.report.xlsx import Book, Sheet, writing
+from heor.report.sheets.constants import CONSTANTS
+from heor.report.sheets.layout import INPUT_DRAWS, Context
+from heor.report.xlsx import Book, writing
 from heor.spec.records import TableData
 from heor.spec.schema import TABLES
 
-Writer = Callable[[Context, Sheet], None]
+Writer = Callable[..., None]
+
+
+#: Headings of ``Contents``, in the order of the sheets.
+START, INPUTS, EVIDENCE, CALCULATIONS, RESULTS, UNCERTAINTY, DOCUMENTS = (
+    "Start here",
+    "Inputs: one sheet a table, read back by “heor run”",
+    "Evidence and curves",
+    "Calculations: live formulas from the inputs to the totals",
+    "Results",
+    "Uncertainty",
+    "Checks and documents",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SheetKind:
-    """One result sheet: its title, what it holds, who writes it and when it is there.
+    """One sheet other than an input table: its title, what it holds, who writes it and when.
 
-    ``turn`` is the order of filling, for a sheet may point only at cells that stand already.
+    ``turn`` is the order of filling, for a sheet may point only at cells that stand already;
+    ``group`` its heading in ``Contents``. With ``each`` there is one for every strategy, titled
+    ``<title> <strategy>``, and its writer gets the strategy as third argument. A sheet without a
+    writer is filled by the others.
     """
 
     title: str
     meaning: str
-    write: Writer
+    write: Writer | None
     wanted: Callable[[StudyResults], bool] = lambda results: True
     turn: int = 1
+    group: str = RESULTS
+    each: bool = False
 
 
 def _has_psa(results: StudyResults) -> bool:
     return results.psa is not None and results.psa_summary is not None
 
 
-#: Result sheets in the order of the workbook. ``Cover`` and ``Contents`` stand before the input
-#: tables; ``Calc Trace …`` sheets after ``Survival``.
+#: Sheets before the input tables.
+FRONT: tuple[SheetKind, ...] = (
+    SheetKind(
+        "Cover",
+        "Title, warnings, decision problem, headline, checks, how to use the workbook.",
+        front.write_cover,
+        turn=9,
+        group=START,
+    ),
+    SheetKind("Contents", "This list.", front.write_contents, turn=9, group=START),
+)
+
+#: Sheets after the input tables, in the order of the workbook.
 SHEETS: tuple[SheetKind, ...] = (
     SheetKind(
         "Survival",
         "Modelled curves with Kaplan-Meier points and published numbers; landmarks; validation.",
         survival.write_survival,
+        group=EVIDENCE,
+    ),
+    SheetKind(
+        "Calc Trace",
+        "Curves and occupancy at every cycle boundary",
+        calc_trace.write_trace,
+        turn=0,
+        group=CALCULATIONS,
+        each=True,
+    ),
+    SheetKind(
+        CONSTANTS,
+        "Numbers that formulas need, each in a cell of its own.",
+        None,
+        group=CALCULATIONS,
     ),
     SheetKind(
         "Costs & QALYs",
@@ -131,8 +174,8 @@ SHEETS: tuple[SheetKind, ...] = (
     ),
 )
 
-#: Titles of all result sheets; none may differ from an input table's name only in case.
-TITLES: tuple[str, ...] = ("Cover", "Contents", *(kind.title for kind in SHEETS))
+#: Titles of all sheets but tables; none may differ from an input table's name only in case.
+TITLES: tuple[str, ...] = tuple(kind.title for kind in (*FRONT, *SHEETS))
 
 
 def write_report(results: StudyResults, path: Path, input_draws: int | None = INPUT_DRAWS) -> None:
@@ -171,41 +214,36 @@ def _fill(results: StudyResults, book: Book, input_draws: int | None) -> None:
         book=book,
         traces=traces(results.spec, results.base.draws),
         names=inputs.parameter_names(parameters) if parameters else {},
-        cells=checks.constant_cells(),
         table_values=inputs.base_values(parameters) if parameters else {},
         input_draws=input_draws,
     )
+    queue = [*_reserve(ctx, FRONT)]
+    for name in tables:
+        book.reserve(name)
+        ctx.contents.append((INPUTS, name, f"A row is {TABLES[name].row}."))
+    queue += _reserve(ctx, SHEETS)
+    checks.register_tolerances(ctx)
     psa.register_draws(ctx)
-    contents = [("Cover", "Title, warnings, decision problem, headline, how to use the workbook.")]
-    cover, listed = book.sheet("Cover"), book.sheet("Contents")
     inputs.write_inputs(ctx)
-    contents += [(t, f"Input table: a row is {TABLES[t].row}.") for t in tables]
-    queue: list[tuple[int, Writer, Sheet]] = []
-    for kind in SHEETS:
-        if not kind.wanted(results):
+    for _, title, write, more in sorted(queue, key=lambda item: item[0]):
+        write(ctx, book.sheet(title), *more)
+
+
+def _reserve(
+    ctx: Context, kinds: Sequence[SheetKind]
+) -> Iterator[tuple[int, str, Writer, tuple[str, ...]]]:
+    """Keep places for sheets; give turn, title, writer and further arguments of each to fill."""
+    for kind in kinds:
+        if not kind.wanted(ctx.results):
             continue
-        sheet = book.sheet(kind.title)
-        contents.append((sheet.title, kind.meaning))
-        queue.append((kind.turn, kind.write, sheet))
-        if kind.title == "Survival":
-            for strategy in ctx.strategies:
-                queue.append((0, *_trace_sheet(ctx, strategy)))
-                title = ctx.cells[f"trace {strategy}"]
-                contents.append((title, f"Curves and occupancy by cycle: {ctx.label(strategy)}."))
-    for _, write, sheet in sorted(queue, key=lambda item: item[0]):
-        write(ctx, sheet)
-    front.write_contents(ctx, listed, contents)
-    front.write_cover(ctx, cover)
-
-
-def _trace_sheet(ctx: Context, strategy: str) -> tuple[Writer, Sheet]:
-    sheet = ctx.book.sheet(trace_title(strategy))
-    ctx.cells[f"trace {strategy}"] = sheet.title
-    return partial(_write_trace, strategy=strategy), sheet
-
-
-def _write_trace(ctx: Context, sheet: Sheet, strategy: str) -> None:
-    calc_trace.write_trace(ctx, sheet, strategy)
+        for strategy in ctx.strategies if kind.each else ("",):
+            title = ctx.book.reserve(f"{kind.title} {strategy}".strip())
+            meaning = f"{kind.meaning}: {ctx.label(strategy)}." if strategy else kind.meaning
+            ctx.contents.append((kind.group, title, meaning))
+            if strategy:
+                ctx.cells[f"{kind.title.removeprefix('Calc ').lower()} {strategy}"] = title
+            if kind.write is not None:
+                yield kind.turn, title, kind.write, (strategy,) if strategy else ()
 
 
 def write_tables_workbook(tables: Mapping[str, TableData], path: Path) -> None:

@@ -232,10 +232,13 @@ class Book:
         self._book.set_properties(dict(properties or {}))
         self._worksheet = _worksheet_class()
         self._formats: dict[Style, Any] = {}
+        self._reserved: set[str] = set()
         self.sheets: dict[str, Sheet] = {}
 
     def save(self) -> None:
         """Write the file."""
+        if self._reserved:
+            raise ValueError(f"sheets without content: {', '.join(sorted(self._reserved))}")
         self._book.close()
 
     def format(self, style: Style) -> Any:
@@ -244,8 +247,20 @@ class Book:
             self._formats[style] = self._book.add_format(style.properties())
         return self._formats[style]
 
+    def reserve(self, title: str) -> str:
+        """Keep the next place for a sheet that is filled later; give its safe title."""
+        safe = self._add(title).title
+        self._reserved.add(safe)
+        return safe
+
     def sheet(self, title: str) -> Sheet:
-        """Add a sheet; its title is made safe and unique."""
+        """Give the sheet reserved under a title, or else add one; titles are safe and unique."""
+        if title in self._reserved:
+            self._reserved.remove(title)
+            return self.sheets[title]
+        return self._add(title)
+
+    def _add(self, title: str) -> Sheet:
         safe = safe_title(title, self.sheets)
         sheet = Sheet(self, safe, self._book.add_worksheet(safe, self._worksheet))
         self.sheets[safe] = sheet

@@ -12,7 +12,7 @@ from libreoffice import recalculate, recalculates
 
 from heor.analyses import base_case
 from heor.errors import Place
-from heor.report.workbook import SHEETS, write_report
+from heor.report.workbook import FRONT, SHEETS, write_report
 from heor.spec.changed_tables import with_tables
 from heor.spec.changes import apply_changes
 from heor.spec.reader import read_study, shipped_studies
@@ -72,17 +72,32 @@ def find(sheet, text, column=1):
     return next(row for row in range(1, sheet.max_row + 1) if sheet.cell(row, column).value == text)
 
 
+def results_among(book, spec):
+    """Sheets of results; inputs, calculations and front matter name no seed and no draws."""
+    others = {*spec.tables, *(kind.title for kind in FRONT)}
+    found = [s for s in book if s.title not in others and not s.title.startswith("Calc ")]
+    assert len(found) >= 4
+    return found
+
+
 def test_sheets_stand_in_order(results, values):
-    titles = values.sheetnames
-    assert titles[:2] == ["Cover", "Contents"]
-    tables = list(results.spec.tables)
-    assert titles[2 : 2 + len(tables)] == tables
-    rest = titles[2 + len(tables) :]
-    traces = [f"Calc Trace {s}" for s in results.spec.strategy_ids()]
-    kinds = [kind.title for kind in SHEETS]
-    assert rest == [kinds[0], *traces, *kinds[1:]]
-    listed = [values["Contents"].cell(row, 1).value for row in range(4, 4 + len(titles) - 1)]
-    assert listed == [title for title in titles if title != "Contents"]
+    def titles_of(kinds):
+        for kind in kinds:
+            if kind.each:
+                yield from (f"{kind.title} {s}" for s in results.spec.strategy_ids())
+            else:
+                yield kind.title
+
+    wanted = [*titles_of(FRONT), *results.spec.tables, *titles_of(SHEETS)]
+    assert values.sheetnames == wanted
+    contents = values["Contents"]
+    linked = [cell.value for cell in contents["A"] if cell.hyperlink]
+    assert linked == wanted
+    assert [cell.hyperlink.location for cell in contents["A"] if cell.hyperlink] == [
+        f"'{title}'!A1" for title in wanted
+    ]
+    meanings = [contents.cell(cell.row, 2).value for cell in contents["A"] if cell.hyperlink]
+    assert all(text.endswith(".") for text in meanings)
 
 
 def test_every_formula_has_a_value(values, formulas):
@@ -143,10 +158,7 @@ def test_nothing_hidden_protected_linked_or_active(report, values):
 
 def test_every_result_sheet_says_where_it_came_from(results, values):
     spec = results.spec
-    inputs = {*spec.tables, "Cover", "Contents"}
-    for sheet in values:
-        if sheet.title in inputs:
-            continue
+    for sheet in results_among(values, spec):
         head = " ".join(str(sheet.cell(row, 1).value) for row in (1, 2, 3))
         assert f"heor {results.version}" in head, sheet.title
         assert spec.input_hash[:16] in head, sheet.title
@@ -241,9 +253,7 @@ def test_changed_values_are_said(results, tmp_path):
     book = openpyxl.load_workbook(path, data_only=True)
     assert changed.changes == ("r = 0.05",)
     said = "Not the base case: r = 0.05."
-    result_sheets = [s for s in book if s.title not in {*changed.tables, "Cover", "Contents"}]
-    assert len(result_sheets) >= 6
-    for sheet in result_sheets:
+    for sheet in results_among(book, changed):
         assert sheet["A2"].value.startswith(said), sheet.title
     cover, checks = book["Cover"], book["Checks"]
     first = find(cover, "Read first: research model") + 1

@@ -11,40 +11,29 @@ from heor.analyses.psa_results import Crossing
 from heor.engine.trace import TOLERANCE as OCCUPANCY_TOLERANCE
 from heor.report.sheets.calc_trace import FIRST_ROW, trace_columns
 from heor.report.sheets.layout import CHANGE_TOLERANCE, Context, head, heading, table_head
-from heor.report.xlsx import AFTER, LABEL, WRAP, Sheet, Style, cell_name, quote_title
+from heor.report.xlsx import AFTER, LABEL, WRAP, Sheet, Style, cell_name
 
 TITLE = "Checks"
 
-#: Rows of the constants that formulas of the workbook use, in column B of this sheet.
-_CONSTANTS = (
+#: Numbers that formulas of several sheets compare with.
+_TOLERANCES = (
     ("tolerance", "Relative change of an input that counts as a change", CHANGE_TOLERANCE),
     ("tolerance qaly", "QALYs or life years below which there is no difference", QALY_TOLERANCE),
     ("tolerance cost", "Money below which there is no difference", COST_TOLERANCE),
     ("tolerance occupancy", "How far occupancy may stray from 0 to 1", OCCUPANCY_TOLERANCE),
 )
-_CONSTANTS_ROW = 6
-
-_SCIENTIFIC = Style("value")
 
 
-def constant_cells() -> dict[str, str]:
-    """References to the constants, known before the sheet is filled."""
-    title = quote_title(TITLE)
-    return {
-        key: f"{title}!{cell_name(_CONSTANTS_ROW + place, 1, absolute=True)}"
-        for place, (key, _, _) in enumerate(_CONSTANTS)
-    }
+def register_tolerances(ctx: Context) -> None:
+    """Give the tolerances their cells, before any sheet is filled."""
+    for key, meaning, value in _TOLERANCES:
+        ctx.cells[key] = ctx.constants.term(value, meaning).text
 
 
 def write_checks(ctx: Context, sheet: Sheet) -> None:
     """Fill the sheet."""
-    head(ctx, sheet, "Checks, warnings and the record of the run", live=True)
-    row = heading(sheet, _CONSTANTS_ROW - 1, "Constants that formulas of this workbook use")
-    for _, words, value in _CONSTANTS:
-        sheet.text(row, 0, words)
-        sheet.number(row, 1, value, _SCIENTIFIC)
-        row += 1
-    row = _write_identities(ctx, sheet, row + 1)
+    row = head(ctx, sheet, "Checks, warnings and the record of the run", live=True)
+    row = _write_identities(ctx, sheet, row)
     row = _write_warnings(ctx, sheet, row + 1)
     row = _write_crossing(ctx, sheet, row + 1)
     row = _write_floor(ctx, sheet, row + 1)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from heor.analyses.results import PairwiseRow
 from heor.report.sheets.base_case import ratio_value
 from heor.report.sheets.layout import Context, heading, lines, table_head, wrapped_lines
-from heor.report.xlsx import BOLD, HEADER, LABEL, NOTE, TITLE, WARNING, WRAP, Sheet, Style
+from heor.report.xlsx import BOLD, HEADER, HEADING, LABEL, NOTE, TITLE, WARNING, WRAP, Sheet, Style
 
 #: Last column of the Cover's paragraphs, and the characters they hold.
 LAST_COLUMN, CHARACTERS = 7, 185
@@ -207,13 +205,18 @@ def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
     return row
 
 
-def write_contents(ctx: Context, sheet: Sheet, rows: Sequence[tuple[str, str]]) -> None:
-    """Fill ``Contents``: a link and a line for every sheet."""
+def write_contents(ctx: Context, sheet: Sheet) -> None:
+    """Fill ``Contents``: a link and a line for every sheet, under the headings of the workbook."""
     sheet.text(0, 0, "Contents", TITLE)
     sheet.row(2, 0, ("Sheet", "What it holds"), HEADER)
-    for row, (title, meaning) in enumerate(rows, start=3):
+    row, last = 3, ""
+    for group, title, meaning in ctx.contents:
+        if group != last:
+            sheet.text(row, 0, group, HEADING)
+            row, last = row + 1, group
         sheet.link(row, 0, title, title)
         sheet.text(row, 1, meaning)
+        row += 1
     sheet.widths((30, 100))
     sheet.freeze(3, 0)
     sheet.print_setup(pages=1)

@@ -71,6 +71,8 @@ class Context:
         Base value of each parameter as its table has it.
     input_draws : int or None
         PSA draws whose inputs are stored; None stores all.
+    contents : list of tuple
+        Heading, title and meaning of every sheet, in order.
     """
 
     results: StudyResults
@@ -82,6 +84,7 @@ class Context:
     live: dict[str, Term] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
     input_draws: int | None = INPUT_DRAWS
+    contents: list[tuple[str, str, str]] = field(default_factory=list)
     _constants: Constants | None = None
 
     @property
@@ -151,11 +154,6 @@ class Context:
     def made(self) -> str:
         """Version and input hash in words."""
         return f"heor {self.results.version} · inputs {self.results.spec.input_hash[:16]}"
-
-
-def trace_title(strategy: str) -> str:
-    """Title of a strategy's calculation sheet before it is made safe."""
-    return f"Calc Trace {strategy}"
 
 
 def head(
