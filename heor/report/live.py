@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from heor.report.xlsx import MAX_FORMULA, Sheet, Style, column_letter, quote_title
+from heor.report.fast_xlsx import MARKS
+from heor.report.xlsx import Sheet, Style, column_letter, quote_title
 from heor.spec.parameters import FloatArray
 
 #: Marks of row numbers in a formula's text.
-HERE, PREVIOUS, NEXT = "\x00", "\x01", "\x02"
+HERE, PREVIOUS, NEXT = MARKS
 
 #: First row (from 0) of the cycles of every calculation sheet, so that rows match across sheets,
 #: and the row of their headings.
@@ -368,30 +369,10 @@ class Grid:
         if note:
             sheet.text(heading_row - 1, place, note, Style("note", wrap=True))
         sheet.text(heading_row, place, heading, Style("header", align="right"))
-        formula = "=" + local(text, sheet)
-        if len(formula) > MAX_FORMULA:
-            raise ValueError(f"{sheet.title}: the formula of {key} is too long")
-        sheet.formula_column(
-            self.first, place, rows_of(formula, self.first, self.rows), values, style
-        )
+        sheet.pattern_column(self.first, place, "=" + local(text, sheet), values, style)
         self.columns[key] = column
         self.place += 1
         return column
 
     def __getitem__(self, key: str) -> Column:
         return self.columns[key]
-
-
-def rows_of(formula: str, first: int, count: int) -> list[str]:
-    """Give the formula of each row; ``first`` is the first row counted from 0."""
-    marks = [(mark, shift) for mark, shift in _SHIFTS if mark in formula]
-    result = []
-    for number in range(first + 1, first + 1 + count):
-        text = formula
-        for mark, shift in marks:
-            text = text.replace(mark, str(number + shift))
-        result.append(text)
-    return result
-
-
-_SHIFTS = ((HERE, 0), (PREVIOUS, -1), (NEXT, 1))

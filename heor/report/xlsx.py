@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heor.errors import HeorError
+from heor.report.fast_xlsx import Strip, in_row, worksheet_class
 from heor.report.files import CannotWrite, staged
 from heor.spec.parameters import FloatArray
 
@@ -207,21 +208,6 @@ def safe_names(ids: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _worksheet_class() -> Any:
-    """XlsxWriter's worksheet without its search for functions newer than Excel 2010.
-
-    It tries some thirty patterns on every formula, which is most of the time of a report. No
-    formula here uses such a function (a test sees to it).
-    """
-    from xlsxwriter.worksheet import Worksheet
-
-    class PlainWorksheet(Worksheet):  # type: ignore[misc]  # xlsxwriter has no types
-        def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
-            return formula.removeprefix("=")
-
-    return PlainWorksheet
-
-
 class Book:
     """A workbook in the making; `writing` makes one and puts the whole file in its place."""
 
@@ -230,7 +216,7 @@ class Book:
 
         self._book = xlsxwriter.Workbook(str(path), {"in_memory": True})
         self._book.set_properties(dict(properties or {}))
-        self._worksheet = _worksheet_class()
+        self._worksheet = worksheet_class()
         self._formats: dict[Style, Any] = {}
         self._reserved: set[str] = set()
         self.sheets: dict[str, Sheet] = {}
@@ -349,8 +335,7 @@ class Sheet:
         self, row: int, column: int, formula: str, value: float | str, style: Style
     ) -> None:
         """Write a formula (with its ``=``) and the value it has now."""
-        if not formula.startswith("=") or len(formula) > MAX_FORMULA:
-            raise ValueError(f"{self.title}!{cell_name(row, column)}: not a formula: {formula!r}")
+        self._formula_text(row, column, formula)
         stored: float | str = value if isinstance(value, str) else self._check(row, column, value)
         self._sheet.write_formula(row, column, formula, self.book.format(style), stored)
 
@@ -380,23 +365,51 @@ class Sheet:
         if len(bad):
             first = bad[0]
             self._check(row + int(first[0]), column + int(first[1]), float(values[tuple(first)]))
-        formats = [self.book.format(style) for style in styles]
-        write = self._sheet.write_number
-        for offset, numbers in enumerate(values.tolist()):
-            for place, (number, form) in enumerate(zip(numbers, formats, strict=True)):
-                write(row + offset, column + place, number, form)
+        for place, (numbers, style) in enumerate(zip(values.T, styles, strict=True)):
+            self._strip(row, column + place, None, numbers, style)
 
     def formula_column(
         self, row: int, column: int, formulas: Iterable[str], values: FloatArray, style: Style
     ) -> None:
         """Write formulas below each other with their values ``(row,)``."""
+        self._check_column(row, column, values)
+        texts = [self._formula_text(row, column, formula) for formula in formulas]
+        if len(texts) != len(values):
+            raise ValueError(f"{self.title}: {len(texts)} formulas and {len(values)} values")
+        self._strip(row, column, texts, values, style)
+
+    def pattern_column(
+        self, row: int, column: int, formula: str, values: FloatArray, style: Style
+    ) -> None:
+        """Write one formula, with marks of the row, below each other with its values ``(row,)``.
+
+        The marks are those of `heor.report.fast_xlsx.in_row`.
+        """
+        self._check_column(row, column, values)
+        self._formula_text(row, column, in_row(formula, row + len(values)))
+        self._strip(row, column, formula.removeprefix("="), values, style)
+
+    def _check_column(self, row: int, column: int, values: FloatArray) -> None:
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             self._check(row + int(bad[0]), column, float(values[bad[0]]))
+
+    def _formula_text(self, row: int, column: int, formula: str) -> str:
+        """Formula without its ``=``."""
+        if not formula.startswith("=") or len(formula) > MAX_FORMULA:
+            raise ValueError(f"{self.title}!{cell_name(row, column)}: not a formula: {formula!r}")
+        return formula[1:]
+
+    def _strip(
+        self,
+        row: int,
+        column: int,
+        texts: str | Sequence[str] | None,
+        values: FloatArray | NDArray[np.int64],
+        style: Style,
+    ) -> None:
         form = self.book.format(style)
-        write = self._sheet.write_formula
-        for offset, (formula, value) in enumerate(zip(formulas, values.tolist(), strict=True)):
-            write(row + offset, column, formula, form, value)
+        self._sheet.add_strip(Strip(row, column, texts, values.tolist(), form))
 
     def link(self, row: int, column: int, sheet_title: str, text: str) -> None:
         """Write a link to the first cell of another sheet of this workbook."""
