@@ -1,0 +1,346 @@
+"""What is wrong with a workbook that must be a readable and safe model.
+
+`scan` gives every fault with its place. The rules are those of methods and of agencies that take
+only workbooks they can follow: no number inside a formula but 0 and 1 (others stand in cells of
+their own), no function newer than Excel 2010, nothing volatile, hidden, locked or linked, a stored
+value beside every formula and no error value anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from xlsx_package import Cell, Package, SheetPart, read_package, split_address
+
+from heor.spec.schema import TABLES
+
+#: Characters of the longest formula, and terms of the longest chain of sums.
+LONGEST, MOST_TERMS = 2_000, 12
+
+_VOLATILE = "CELL INDIRECT INFO NOW OFFSET RAND RANDBETWEEN TODAY"
+
+#: Functions that Excel 2010 and LibreOffice 7 share, without dotted names (which Excel 2010 writes
+#: with a prefix) and without any that reaches outside the workbook.
+_ALLOWED = """
+    ABS AND AVERAGE AVERAGEIF AVERAGEIFS BETADIST BETAINV CEILING CHIDIST CHOOSE COLUMN COLUMNS
+    CONCATENATE CORREL COUNT COUNTA COUNTBLANK COUNTIF COUNTIFS COVAR EXACT EXP FDIST FIND FIXED
+    FLOOR FREQUENCY GAMMADIST GAMMAINV GAMMALN HLOOKUP IF IFERROR INDEX INT ISBLANK ISERROR
+    ISNUMBER ISTEXT LARGE LEFT LEN LN LOG10 LOOKUP LOWER MATCH MAX MEDIAN MID MIN MOD N NORMDIST
+    NORMINV NORMSDIST NORMSINV NOT OR PERCENTILE PERCENTRANK PI POWER PRODUCT RANK REPLACE REPT
+    RIGHT ROUND ROUNDDOWN ROUNDUP ROW ROWS SEARCH SIGN SMALL SQRT STDEV STDEVP SUBSTITUTE SUBTOTAL
+    SUM SUMIF SUMIFS SUMPRODUCT SUMSQ SUMX2MY2 SUMXMY2 T TEXT TRIM UPPER VALUE VAR VARP VLOOKUP
+"""
+VOLATILE, ALLOWED = (frozenset(names.split()) for names in (_VOLATILE, _ALLOWED))
+
+#: Columns of input tables whose numbers a ``calc:`` formula of the same row may repeat.
+_EXPRESSIONS = {
+    name: frozenset(
+        column.name for column in table.columns if column.kind in ("expression", "expressions")
+    )
+    | {"value"}
+    for name, table in TABLES.items()
+}
+_ERROR = re.compile(r"#(REF!|N/A|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!)|Err:\d+")
+
+_TOKEN = re.compile(
+    r"""
+      (?P<space>\s+)
+    | (?P<string>"(?:[^"]|"")*")
+    | (?P<error>\#(?:REF!|N/A|VALUE!|DIV/0!|NAME\?|NUM!|NULL!))
+    | (?P<sheet>(?:'(?:[^']|'')+'|[A-Za-z_][\w.]*)!)
+    | (?P<cell>\$?[A-Za-z]{1,3}\$?[0-9]+(?![\w.(!]))
+    | (?P<column>\$?[A-Za-z]{1,3}:\$?[A-Za-z]{1,3}(?![\w.(!]))
+    | (?P<rows>\$?[0-9]+:\$?[0-9]+(?![\w.]))
+    | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.]))
+    | (?P<function>[A-Za-z_][\w.]*\()
+    | (?P<name>[A-Za-z_][\w.]*)
+    | (?P<operator><=|>=|<>|[-+*/^&=<>%])
+    | (?P<open>\()
+    | (?P<close>\))
+    | (?P<comma>,)
+    | (?P<colon>:)
+    """,
+    re.VERBOSE,
+)
+_VALUE_ENDS = frozenset(("string", "error", "cell", "column", "rows", "number", "name", "close"))
+_ROW_NUMBER = re.compile(r"(?<=[A-Z])[0-9]+")
+_QUOTED_OR_ROW = re.compile(r"('[^']*'|\"[^\"]*\")|(?<=[A-Z])[0-9]+(?![\w(])")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: which rule, where, and what was found."""
+
+    rule: str
+    place: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.rule}: {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a formula."""
+
+    kind: str
+    text: str
+
+
+def tokens(formula: str) -> list[Token]:
+    """Pieces of a formula without its ``=``; ``unknown`` for what no spreadsheet of 2010 reads."""
+    out: list[Token] = []
+    at = 0
+    while at < len(formula):
+        found = _TOKEN.match(formula, at)
+        if found is None:
+            out.append(Token("unknown", formula[at]))
+            at += 1
+            continue
+        at = found.end()
+        if found.lastgroup != "space":
+            out.append(Token(str(found.lastgroup), found.group()))
+    return out
+
+
+def scan(path: Path) -> list[Fault]:
+    """Every fault of a workbook."""
+    return scan_package(read_package(path))
+
+
+def scan_package(package: Package) -> list[Fault]:
+    """Every fault of a workbook that has been read."""
+    faults = [*_file_faults(package), *_name_faults(package)]
+    titles = {title.casefold() for title in package.sheets}
+    names = {name.casefold() for name in package.names}
+    known: dict[str, list[tuple[str, str]]] = {}
+    for sheet in package.sheets.values():
+        faults += _sheet_faults(sheet)
+        headings = _headings(sheet)
+        for place, cell in sheet.cells.items():
+            where = f"{sheet.title}!{place}"
+            faults += (Fault(rule, where, found) for rule, found in _value_faults(cell))
+            if cell.formula is None:
+                continue
+            # formulas of a column differ in row numbers only, so each pattern is read once
+            key = _ROW_NUMBER.sub("1", cell.formula)
+            if key not in known:
+                known[key] = list(_text_faults(cell.formula, titles, names))
+            for rule, found in known[key]:
+                if rule == "number" and found in _own_numbers(sheet, place, headings):
+                    continue
+                faults.append(Fault(rule, where, found))
+            if len(cell.formula) > LONGEST:
+                faults.append(Fault("length", where, f"{len(cell.formula):,} characters"))
+        for kind, text in sheet.rules:
+            for rule, found in _text_faults(text, titles, names):
+                if rule not in ("number", "minus", "chain"):
+                    faults.append(Fault(rule, f"{sheet.title}, {kind}", found))
+    for part, text in package.charts:
+        for rule, found in _text_faults(text, titles, names):
+            if rule == "sheet":
+                faults.append(Fault(rule, part, found))
+    return faults
+
+
+def columns_with_several_formulas(package: Package, first_row: int) -> list[Fault]:
+    """Columns of ``Calc …`` sheets whose formulas from a row on are not all the same."""
+    faults = []
+    for sheet in package.sheets.values():
+        if not sheet.title.startswith("Calc "):
+            continue
+        patterns: dict[str, tuple[str, str]] = {}
+        for place, cell in sheet.formulas:
+            column, row = split_address(place)
+            if row < first_row:
+                continue
+            pattern = relative(cell.formula or "", row)
+            found = patterns.setdefault(column, (place, pattern))
+            if found[1] != pattern:
+                where = f"{sheet.title}!{place}"
+                faults.append(Fault("column", where, f"{cell.formula} is not that of {found[0]}"))
+                patterns[column] = (place, pattern)
+    return faults
+
+
+def relative(formula: str, row: int) -> str:
+    """A formula with its relative row numbers as distances from its own row."""
+    return _QUOTED_OR_ROW.sub(lambda found: found[1] or f"[{int(found[0]) - row}]", formula)
+
+
+def _file_faults(package: Package) -> Iterator[Fault]:
+    for part in package.parts:
+        low = part.lower()
+        if "vba" in low or "macrosheets" in low or "dialogsheets" in low:
+            yield Fault("macro", part, "holds a program")
+        elif any(
+            word in low for word in ("activex", "ctrlprops", "embeddings", "querytables")
+        ) or low in ("xl/connections.xml", "xl/metadata.xml"):
+            yield Fault("active", part, "is neither a sheet nor a chart")
+        elif "externallinks" in low and not low.endswith(".rels"):
+            yield Fault("link", part, "another workbook")
+    for target in package.outside:
+        yield Fault("link", target.split(": ")[0], target.split(": ", 1)[1])
+    for kind in package.locked:
+        yield Fault("protection", "workbook", kind)
+    for name in package.hidden_names:
+        if not name.startswith("_xlnm."):
+            yield Fault("hidden", f"name {name}", "defined name out of sight")
+
+
+def _name_faults(package: Package) -> Iterator[Fault]:
+    sheets = {title.casefold(): sheet for title, sheet in package.sheets.items()}
+    for name, text in package.names.items():
+        where = f"name {name}"
+        parts = tokens(text)
+        if any(part.kind in ("error", "unknown") for part in parts) or not parts:
+            yield Fault("name", where, text or "nothing")
+            continue
+        for part in parts:
+            if part.kind == "sheet" and _title(part.text).casefold() not in sheets:
+                yield Fault("name", where, text)
+        if len(parts) == 2 and (parts[0].kind, parts[1].kind) == ("sheet", "cell"):
+            sheet = sheets.get(_title(parts[0].text).casefold())
+            cell = sheet.cells.get(parts[1].text.replace("$", "")) if sheet else None
+            if sheet is not None and (cell is None or cell.value is None):
+                yield Fault("name", where, f"{text} is empty")
+
+
+def _sheet_faults(sheet: SheetPart) -> Iterator[Fault]:
+    if sheet.state != "visible":
+        yield Fault("hidden", sheet.title, f"the sheet is {sheet.state}")
+    for what in sheet.hidden:
+        yield Fault("hidden", sheet.title, what)
+    if sheet.protected:
+        yield Fault("protection", sheet.title, "the sheet is locked")
+
+
+def _value_faults(cell: Cell) -> Iterator[tuple[str, str]]:
+    if isinstance(cell.value, str) and (cell.kind == "error" or _ERROR.fullmatch(cell.value)):
+        yield "error", cell.value
+    if isinstance(cell.value, float) and not math.isfinite(cell.value):
+        yield "not finite", str(cell.value)
+    if cell.kind == "boolean":
+        yield "boolean", str(cell.value)
+    if cell.formula is None:
+        return
+    if cell.value is None:
+        yield "no value", cell.formula
+    if cell.sort in ("array", "dataTable") or cell.dynamic:
+        yield "array", cell.formula
+
+
+def _text_faults(formula: str, titles: set[str], names: set[str]) -> Iterator[tuple[str, str]]:
+    parts = tokens(formula)
+    for part in parts:
+        if part.kind == "number" and float(part.text) not in (0.0, 1.0):
+            yield "number", part.text
+        elif part.kind == "function":
+            name = part.text[:-1].upper()
+            if name in VOLATILE:
+                yield "volatile", name
+            elif name not in ALLOWED:
+                yield "function", name
+        elif part.kind == "sheet" and _title(part.text).casefold() not in titles:
+            rule = "link" if "[" in part.text else "sheet"
+            yield rule, part.text
+        elif part.kind == "name" and part.text.casefold() not in (names | {"true", "false"}):
+            yield "name", part.text
+        elif part.kind == "error":
+            yield "error", part.text
+        elif part.kind == "unknown":
+            yield (
+                ("link" if part.text in "[]" else "array" if part.text in "{};@" else "text"),
+                (f"{part.text} in {formula}"),
+            )
+    if (trap := _minus_power(parts)) is not None:
+        yield "minus", trap
+    if (terms := longest_chain(parts)) > MOST_TERMS:
+        yield "chain", f"{terms} terms in a row"
+
+
+def _title(text: str) -> str:
+    name = text[:-1]
+    return name[1:-1].replace("''", "'") if name.startswith("'") else name
+
+
+def _minus_power(parts: Sequence[Token]) -> str | None:
+    """The first ``-a^b``: Excel reads (-a)^b, mathematics -(a^b)."""
+    for at, part in enumerate(parts):
+        if part.kind != "operator" or part.text != "-":
+            continue
+        if at and (parts[at - 1].kind in _VALUE_ENDS or parts[at - 1].text == "%"):
+            continue
+        end = _operand_end(parts, at + 1)
+        if end < len(parts) and parts[end].text == "^":
+            return "".join(p.text for p in parts[at : end + 2])
+    return None
+
+
+def _operand_end(parts: Sequence[Token], at: int) -> int:
+    """Place after the operand that starts at ``at``."""
+    while at < len(parts) and (
+        parts[at].kind == "sheet" or (parts[at].kind == "operator" and parts[at].text in "+-")
+    ):
+        at += 1
+    if at < len(parts) and parts[at].kind in ("open", "function"):
+        depth = 0
+        while at < len(parts):
+            depth += parts[at].kind in ("open", "function")
+            depth -= parts[at].kind == "close"
+            at += 1
+            if depth == 0:
+                break
+        return at
+    at += 1
+    if at < len(parts) and parts[at].kind == "colon":
+        return _operand_end(parts, at + 1)
+    return at
+
+
+def longest_chain(parts: Sequence[Token]) -> int:
+    """Terms of the longest sum: ``a+b-c`` is three, brackets and arguments count apart."""
+    stack, longest = [1], 1
+    for before, part in zip((Token("open", "("), *parts), parts, strict=False):
+        if part.kind in ("open", "function"):
+            stack.append(1)
+        elif part.kind == "close" and len(stack) > 1:
+            stack.pop()
+        elif part.kind == "comma" or (
+            part.kind == "operator" and part.text in ("=", "<", ">", "&")
+        ):
+            stack[-1] = 1
+        elif part.kind == "operator" and part.text in "+-" and before.kind in _VALUE_ENDS:
+            stack[-1] += 1
+            longest = max(longest, stack[-1])
+    return longest
+
+
+def _headings(sheet: SheetPart) -> dict[str, str]:
+    """Column headings of an input table by column letter; none of any other sheet."""
+    if sheet.title not in TABLES:
+        return {}
+    return {
+        column: str(cell.value)
+        for place, cell in sheet.cells.items()
+        for column, row in [split_address(place)]
+        if row == 1
+    }
+
+
+def _own_numbers(sheet: SheetPart, place: str, headings: dict[str, str]) -> set[str]:
+    """Numbers that a ``calc:`` formula may hold: those of the user's expressions in its row."""
+    column, row = split_address(place)
+    if not headings.get(column, "").startswith("calc:"):
+        return set()
+    wanted = _EXPRESSIONS[sheet.title]
+    found: set[str] = set()
+    for letter, heading in headings.items():
+        cell = sheet.cells.get(f"{letter}{row}")
+        if heading in wanted and cell is not None and isinstance(cell.value, str):
+            found.update(part.text for part in tokens(cell.value) if part.kind == "number")
+    return found
