@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from heor.analyses.ceac import middle_threshold
 from heor.analyses.study_results import StudyResults
-from heor.engine.outcomes import EVENTS
 from heor.engine.trace import StrategyTrace
-from heor.report.charts import DEAD_COLOUR, STATE_COLOURS, colour_of
 from heor.report.live import Column, Term
 from heor.report.sheets.constants import CONSTANTS, Constants
+from heor.report.view import StudyView
 from heor.report.xlsx import (
     AFTER_HEADER,
     BOLD,
@@ -48,7 +46,7 @@ def value_changed(now: float, then: float) -> bool:
 
 
 @dataclass(slots=True)
-class Context:
+class Context(StudyView):
     """What the sheets are made of, and the cells that formulas on other sheets may point at.
 
     Parameters
@@ -98,62 +96,6 @@ class Context:
         """Parameters whose value in the tables is not the one the results were made with."""
         made = self.results.spec.parameters
         return [i for i, v in self.table_values.items() if value_changed(v, made[i].value)]
-
-    @property
-    def currency(self) -> str:
-        """Currency of all money."""
-        return self.results.base.currency
-
-    @property
-    def strategies(self) -> tuple[str, ...]:
-        """Strategy ids in table order."""
-        return self.results.spec.strategy_ids()
-
-    @property
-    def reference(self) -> str:
-        """The comparator of pairwise results."""
-        return self.results.base.reference
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """Strategies other than the reference."""
-        return tuple(s for s in self.strategies if s != self.reference)
-
-    def label(self, strategy: str) -> str:
-        """Name of a strategy in reports."""
-        return next(s.label for s in self.results.spec.strategies if s.id == strategy) or strategy
-
-    def state_label(self, state: str) -> str:
-        """Name of a state, or of what belongs to no state."""
-        if state == EVENTS:
-            return "Events (not in a state)"
-        return next((s.label for s in self.results.spec.states if s.id == state), "") or state
-
-    def colour(self, strategy: str) -> str:
-        """Colour of a strategy in every chart."""
-        return colour_of(self.strategies.index(strategy))
-
-    def state_colour(self, state: str) -> str:
-        """Colour of a state in every chart."""
-        living = [s.id for s in self.results.spec.living_states]
-        return colour_of(living.index(state), STATE_COLOURS) if state in living else DEAD_COLOUR
-
-    def threshold_index(self) -> int:
-        """Index of the threshold that headlines use, the middle one."""
-        thresholds = self.results.base.thresholds
-        return thresholds.index(middle_threshold(thresholds))
-
-    def threshold(self) -> float:
-        """Willingness to pay that headlines use, in currency per QALY."""
-        return self.results.base.thresholds[self.threshold_index()]
-
-    def per_qaly(self, threshold: float) -> str:
-        """A threshold in words."""
-        return f"{self.currency} {threshold:,.0f} per QALY"
-
-    def made(self) -> str:
-        """Version and input hash in words."""
-        return f"heor {self.results.version} · inputs {self.results.spec.input_hash[:16]}"
 
 
 def head(
