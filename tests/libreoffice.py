@@ -41,6 +41,13 @@ def require_libreoffice() -> str:
     return program
 
 
+def write_profile(folder: Path) -> None:
+    """Make a LibreOffice profile that computes every formula of a file when it opens it."""
+    settings = folder / "user" / "registrymodifications.xcu"
+    settings.parent.mkdir()
+    settings.write_text(_PROFILE, encoding="utf-8")
+
+
 def recalculate(path: Path, out_dir: Path) -> Path:
     """Convert a workbook to xlsx with every formula computed afresh.
 
@@ -62,9 +69,7 @@ def recalculate(path: Path, out_dir: Path) -> Path:
     if result.resolve() == path.resolve():
         raise ValueError(f"{out_dir} holds the workbook itself")
     with tempfile.TemporaryDirectory(prefix="libreoffice-") as profile:
-        settings = Path(profile) / "user" / "registrymodifications.xcu"
-        settings.parent.mkdir()
-        settings.write_text(_PROFILE, encoding="utf-8")
+        write_profile(Path(profile))
         command = [
             program,
             f"-env:UserInstallation={Path(profile).as_uri()}",
