@@ -16,12 +16,17 @@ from heor.report.sheets import (
     costs_qalys,
     front,
     inputs,
+    live_tables,
     psa,
     sensitivity,
     survival,
 )
+from heor.report.sheets.calc_settings import TITLE_SETTINGS
 from heor.report.sheets.constants import CONSTANTS
+from heor.report.sheets.control import TITLE_CONTROL
 from heor.report.sheets.layout import INPUT_DRAWS, Context
+from heor.report.sheets.live_inputs import TITLE_KM
+from heor.report.sheets.scenarios_live import TITLE_SCENARIOS
 from heor.report.xlsx import Book, writing
 from heor.spec.records import TableData
 from heor.spec.schema import TABLES
@@ -55,7 +60,7 @@ class SheetKind:
     meaning: str
     write: Writer | None
     wanted: Callable[[StudyResults], bool] = lambda results: True
-    turn: int = 1
+    turn: float = 1
     group: str = RESULTS
     each: bool = False
 
@@ -74,6 +79,7 @@ FRONT: tuple[SheetKind, ...] = (
         group=START,
     ),
     SheetKind("Contents", "This list.", front.write_contents, turn=9, group=START),
+    SheetKind(TITLE_CONTROL, "Scenario, PSA draw, settings and curves to show.", None, group=START),
 )
 
 #: Sheets after the input tables, in the order of the workbook.
@@ -83,6 +89,21 @@ SHEETS: tuple[SheetKind, ...] = (
         "Modelled curves with Kaplan-Meier points and published numbers; landmarks; validation.",
         survival.write_survival,
         group=EVIDENCE,
+    ),
+    SheetKind(TITLE_SETTINGS, "The settings in use, as numbers.", None, group=CALCULATIONS),
+    SheetKind(
+        TITLE_SCENARIOS,
+        "Scenarios by what they change.",
+        None,
+        lambda results: bool(results.spec.scenarios),
+        group=CALCULATIONS,
+    ),
+    SheetKind(
+        TITLE_KM,
+        "Kaplan-Meier points in years.",
+        None,
+        lambda results: bool(results.spec.km),
+        group=CALCULATIONS,
     ),
     SheetKind(
         "Calc Trace",
@@ -224,14 +245,14 @@ def _fill(results: StudyResults, book: Book, input_draws: int | None) -> None:
     queue += _reserve(ctx, SHEETS)
     checks.register_tolerances(ctx)
     psa.register_draws(ctx)
-    inputs.write_inputs(ctx)
+    live_tables.write_live(ctx)
     for _, title, write, more in sorted(queue, key=lambda item: item[0]):
         write(ctx, book.sheet(title), *more)
 
 
 def _reserve(
     ctx: Context, kinds: Sequence[SheetKind]
-) -> Iterator[tuple[int, str, Writer, tuple[str, ...]]]:
+) -> Iterator[tuple[float, str, Writer, tuple[str, ...]]]:
     """Keep places for sheets; give turn, title, writer and further arguments of each to fill."""
     for kind in kinds:
         if not kind.wanted(ctx.results):
