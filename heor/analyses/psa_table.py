@@ -79,6 +79,58 @@ def read_psa(path: str | Path) -> PsaTable:
     return _long(path, names, rows)
 
 
+def read_inputs(path: str | Path, draws: Sequence[str]) -> dict[str, FloatArray]:
+    """Read the drawn inputs that belong to PSA output: a column per input, a row per draw.
+
+    Parameters
+    ----------
+    path : str or Path
+        A CSV file; a column ``draw`` says which draw a row is, else rows stand in order.
+    draws : sequence of str
+        Labels of the draws of the output.
+
+    Returns
+    -------
+    dict of str to array ``(draw,)``
+        In the order of ``draws``.
+
+    Raises
+    ------
+    InputErrors
+        With every problem and its place.
+    """
+    path = Path(path)
+    header, rows = _read_rows(path)
+    names = [name.strip() for name in header]
+    cells = _Cells(path, names)
+    folded = [name.lower() for name in names]
+    label_column = next((folded.index(n) for n in COLUMNS["draw"] if n in folded), None)
+    columns = [i for i in range(len(names)) if i != label_column and names[i]]
+    if not columns:
+        cells.add("there is no column of an input", 1)
+    for name in sorted({names[i] for i in columns if names.count(names[i]) > 1}):
+        cells.add(f"column '{name}' is there twice", 1)
+    place = {label: i for i, label in enumerate(draws)}
+    values = np.full((len(draws), len(columns)), np.nan)
+    seen: set[str] = set()
+    for number, (line, row) in enumerate(rows):
+        label = str(number + 1) if label_column is None else cells.text(row, label_column)
+        if label_column is None and number < len(draws):
+            label = draws[number]
+        if label in seen:
+            cells.add(f"draw {label} is there twice", line)
+        elif label not in place:
+            cells.add(f"draw {label or '(blank)'} is not in the PSA output", line)
+        else:
+            values[place[label]] = [cells.number(row, line, column) for column in columns]
+        seen.add(label)
+    for label in draws:
+        if label not in seen:
+            cells.add(f"draw {label} of the PSA output has no row")
+    cells.stop_if_any()
+    return {names[c]: np.ascontiguousarray(values[:, i]) for i, c in enumerate(columns)}
+
+
 def analyse(
     table: PsaTable, thresholds: Sequence[float] | None = None, severity_weight: float = 1.0
 ) -> CeaResult:

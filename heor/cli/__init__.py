@@ -29,6 +29,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "dsa": ("heor.cli.dsa", "dsa", "One-way sensitivity analysis (tornado)."),
     "psa": ("heor.cli.psa", "psa", "Probabilistic sensitivity analysis, CEAC and EVPI."),
     "cea": ("heor.cli.cea", "cea", "Incremental analysis of anybody's PSA output."),
+    "voi": ("heor.cli.voi", "voi", "What better evidence is worth: EVPI and EVPPI."),
+    "evppi": ("heor.cli.evppi", "evppi", "EVPPI from anybody's PSA output."),
     "new": ("heor.cli.new", "new", "Copy the example study to start your own."),
 }
 

@@ -41,6 +41,8 @@ LAYERS = (
     "heor.analyses.study_results",
     "heor.analyses.cea",
     "heor.analyses.ceac",
+    "heor.analyses.smoothing",
+    "heor.analyses.voi",
     "heor.analyses.monte_carlo",
     "heor.analyses.psa_table",
     "heor.analyses.psa_summary",
