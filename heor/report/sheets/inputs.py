@@ -6,13 +6,12 @@ Computed columns are headed ``calc: …``, which reading ignores.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from heor.report.sheets.layout import Context, fit_height, value_changed
-from heor.report.xlsx import AFTER, HEADER, Book, Sheet, Style, cell_name, safe_names
+from heor.report.sheets.layout import fit_height
+from heor.report.xlsx import HEADER, Book, Sheet, Style, safe_names
 from heor.spec.expressions import evaluation_order, parse
 from heor.spec.parameters import FloatArray
 from heor.spec.records import TableData
@@ -28,15 +27,6 @@ _NUMERIC_COLUMNS = ("value", "price_year", "year")
 _MONEY_COLUMNS = ("value", "low", "high", "se")
 _LONG = ("note", "citation", "label", "purpose", "parameters", "source", "url", "amount", "value")
 _WIDEST = {"note": 60, "citation": 80, "url": 46, "purpose": 50, "parameters": 34, "label": 38}
-
-#: Columns of expressions, other than of ``parameters``, whose value stands in a ``calc:`` column.
-_EVALUATED: Mapping[str, tuple[str, ...]] = {
-    "curves": ("weight",),
-    "utilities": ("value",),
-    "costs": ("amount",),
-    "adverse_events": ("probability", "cost", "disutility", "duration_days"),
-    "budget": ("value",),
-}
 
 
 def typed(text: str) -> float | str:
@@ -79,17 +69,14 @@ def write_table(book: Book, table: TableData) -> Sheet:
     return sheet
 
 
-def write_inputs(ctx: Context) -> None:
-    """Fill the sheets of all input tables, with their ``calc:`` columns."""
-    tables = ctx.results.spec.tables
-    values = ctx.table_values
-    for table in tables.values():
-        sheet = write_table(ctx.book, table)
-        if table.name == "parameters":
-            _add_base_values(ctx, sheet, table, values)
-        for column in _EVALUATED.get(table.name, ()):
-            if column in table.columns:
-                _add_evaluated(ctx, sheet, table, column, values)
+def calc_place(table: TableData) -> int:
+    """Column, from 0, of the first ``calc:`` column of a table's sheet."""
+    return len(table.columns)
+
+
+def column_of(table: TableData, name: str) -> int:
+    """Place of a column, from 0."""
+    return table.columns.index(name)
 
 
 def base_values(table: TableData) -> dict[str, float]:
@@ -146,69 +133,8 @@ def _add_choices(sheet: Sheet, table: TableData) -> None:
             sheet.choices(1, len(table.rows), place, column.choices, column.name)
 
 
-def _add_base_values(
-    ctx: Context, sheet: Sheet, table: TableData, values: Mapping[str, float]
-) -> None:
-    """Add live base values with their defined names, and what the results were made with."""
-    first = len(table.columns)
-    sheet.row(
-        0, first, ("calc: base value", "calc: name", "calc: value in results", "calc: changed")
-    )
-    sheet.widths((16, 20, 20, 16), first)
-    value_column = table.columns.index("value")
-    units = _column(table, "unit")
-    tolerance = ctx.cells["tolerance"]
-    for row, (identifier, text) in enumerate(
-        zip(_column(table, "id"), _column(table, "value"), strict=True), start=1
-    ):
-        name, value = ctx.names[identifier], values[identifier]
-        used = ctx.results.spec.parameters[identifier].value
-        style = Style("formula", unit=_shown(value, units[row - 1]))
-        formula = _live(text, cell_name(row, value_column), ctx.names)
-        sheet.formula(row, first, formula, value, style)
-        sheet.text(row, first + 1, name, AFTER)
-        ctx.book.define_name(name, sheet, row, first)
-        sheet.number(row, first + 2, used, Style("value", unit=style.unit))
-        now, then = cell_name(row, first), cell_name(row, first + 2)
-        changed = "changed" if value_changed(value, used) else ""
-        sheet.formula(
-            row,
-            first + 3,
-            f'=IF(ABS({now}-{then})>{tolerance}*ABS({then}),"changed","")',
-            changed,
-            Style("formula"),
-        )
-    last = max(len(table.rows), 1)
-    ctx.cells["changed"] = sheet.range(1, first + 3, last, first + 3)
-
-
-def _add_evaluated(
-    ctx: Context, sheet: Sheet, table: TableData, column: str, values: Mapping[str, float]
-) -> None:
-    """Add the value of a column of expressions beside the table, as a live formula."""
-    offset = [c for c in _EVALUATED[table.name] if c in table.columns].index(column)
-    place, source = len(table.columns) + offset, table.columns.index(column)
-    sheet.text(0, place, f"calc: {column}", HEADER)
-    sheet.widths((14,), place)
-    arrays = {name: np.array([value]) for name, value in values.items()}
-    for row, text in enumerate(_column(table, column), start=1):
-        if not text:
-            continue
-        value = float(parse(text).evaluate(arrays, 1)[0])
-        money = column in ("amount", "cost")
-        style = Style("formula", unit="money_cents" if money else "")
-        sheet.formula(row, place, _live(text, cell_name(row, source), ctx.names), value, style)
-
-
-def _live(text: str, cell: str, names: Mapping[str, str]) -> str:
-    """Formula of a cell that holds a number (its reference) or an expression (the expression)."""
-    if isinstance(typed(text), float):
-        return "=" + cell
-    reference: Callable[[str], str] = names.__getitem__
-    return "=" + parse(text).to_excel(reference)
-
-
-def _shown(value: float, unit: str) -> str:
+def number_unit(value: float, unit: str) -> str:
+    """Number format of a value in a unit."""
     if money_of(unit):
         return "money_cents"
     return "" if value == round(value) else "number"
