@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from heor.analyses.study_results import StudyResults
 from heor.engine.trace import StrategyTrace
 from heor.report.live import Column, Term
+from heor.report.lookup import SummedRows
 from heor.report.sheets.constants import CONSTANTS, Constants
 from heor.report.view import StudyView
 from heor.report.xlsx import (
@@ -63,6 +64,8 @@ class Context(StudyView):
         References by key, filled in as sheets are written, e.g. ``cost lifileucel``.
     live : mapping of str to Term
         Cells of the live chain by key, filled in as sheets are written, e.g. ``param c_lif``.
+    sums : mapping of str to SummedRows
+        Tables whose rows other sheets sum by their texts: ``costs``, ``losses``.
     columns : mapping of str to Column
         Columns over cycle boundaries by key, e.g. ``endpoint lifileucel os``.
     table_values : mapping of str to float
@@ -81,6 +84,7 @@ class Context(StudyView):
     table_values: Mapping[str, float] = field(default_factory=dict)
     live: dict[str, Term] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
+    sums: dict[str, SummedRows] = field(default_factory=dict)
     input_draws: int | None = INPUT_DRAWS
     contents: list[tuple[str, str, str]] = field(default_factory=list)
     _constants: Constants | None = None

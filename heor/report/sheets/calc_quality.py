@@ -1,0 +1,105 @@
+"""``Calc Quality``: the utility of every state in every cycle (methods 4)."""
+
+from __future__ import annotations
+
+from heor.report.live import Column, Grid, Term, smallest, where
+from heor.report.lookup import sum_of, window_share
+from heor.report.sheets.layout import Context, head
+from heor.report.xlsx import NOTE, Sheet, Style
+from heor.spec.records import ALL
+
+_SHARE, _UTILITY = Style("formula", unit="share"), Style("formula", unit="number")
+_NOTES = (
+    "Each row of the table utilities applies in its window; a strategy's own rows come before "
+    "those for all (methods 4).",
+    "Used are: value, times the population norm of the age over that at the start (when utilities "
+    "are adjusted for age), at most the norm (when capped); then the sum over the rows by share.",
+)
+
+
+def time_grid(ctx: Context, sheet: Sheet) -> Grid:
+    """Start a grid over the cycles of the study, with the time of each as its first column."""
+    time = ctx.columns["t"]
+    grid = Grid(sheet, len(time.values))
+    grid.add("t", "Start of cycle, years", time.here, Style("link", unit="year"))
+    return grid
+
+
+def finish_grid(sheet: Sheet, grid: Grid, width: float = 13) -> None:
+    """Set widths, panes and print of a sheet with one grid."""
+    sheet.widths([width] * grid.place)
+    sheet.height(grid.first - 2, 42)
+    sheet.height(grid.first - 1, 42)
+    sheet.freeze(grid.first, 1)
+    sheet.print_setup(repeat=(grid.first - 1, grid.first - 1))
+
+
+def notes(sheet: Sheet, row: int, texts: tuple[str, ...]) -> None:
+    """Write lines of explanation under each other."""
+    for offset, text in enumerate(texts):
+        sheet.text(row + offset, 0, text, NOTE)
+
+
+def write_quality(ctx: Context, sheet: Sheet) -> None:
+    """Fill the sheet and register ``utility <strategy> <state>``."""
+    row = head(ctx, sheet, "Utility of every state, cycle by cycle", live=True)
+    notes(sheet, row, _NOTES)
+    grid = time_grid(ctx, sheet)
+    spec = ctx.results.spec
+    living = [state.id for state in spec.living_states]
+    used = [i for i, u in enumerate(spec.utilities) if u.state in living]
+    values = {i: _used(ctx, grid, i) for i in used}
+    shares = {i: _share(ctx, grid, i) for i in used}
+    for strategy in ctx.strategies:
+        for state in living:
+            rows = [i for i in used if spec.utilities[i].state == state]
+            own = [i for i in rows if spec.utilities[i].strategy == strategy]
+            terms = [shares[i].here * values[i].here for i in own]
+            for i in (i for i in rows if spec.utilities[i].strategy == ALL):
+                left = _left(ctx, grid, strategy, i, own, shares[i]) if own else shares[i]
+                terms.append(left.here * values[i].here)
+            key = f"utility {strategy} {state}"
+            heading = f"{ctx.label(strategy)}: {ctx.state_label(state)}"
+            # the reader refuses a state without utilities
+            term = sum_of(terms) or Term("0", 0.0)
+            ctx.columns[key] = grid.add(key, heading, term, _UTILITY, note="utility")
+    finish_grid(sheet, grid)
+
+
+def _name(ctx: Context, i: int) -> str:
+    row = ctx.results.spec.utilities[i]
+    who = "all" if row.strategy == ALL else ctx.label(row.strategy)
+    return f"Row {i + 1}, {ctx.state_label(row.state)}, {who}"
+
+
+def _window(ctx: Context, i: int) -> tuple[Term, Term]:
+    return ctx.live[f"utilities {i} from"], ctx.live[f"utilities {i} until"]
+
+
+def _used(ctx: Context, grid: Grid, i: int) -> Column:
+    """Write the value of a row after age adjustment and cap."""
+    value = ctx.live[f"utilities {i} value"]
+    if "norm" in ctx.columns:
+        norm = ctx.columns["norm"].here
+        adjusted = value * norm / ctx.live["norm start"]
+        value = where(ctx.live["age_adjusted_utilities"].equals("yes"), adjusted, value)
+        value = where(
+            ctx.live["utility_cap"].equals("population_norm"), smallest(value, norm), value
+        )
+    return grid.add(f"value {i}", _name(ctx, i), value, _UTILITY, note="value as used")
+
+
+def _share(ctx: Context, grid: Grid, i: int) -> Column:
+    term = window_share(ctx.columns["t"], ctx.live["cycle"], _window(ctx, i))
+    return grid.add(f"share {i}", _name(ctx, i), term, _SHARE, note="share of the cycle")
+
+
+def _left(ctx: Context, grid: Grid, strategy: str, i: int, own: list[int], share: Column) -> Column:
+    """Write what a strategy's own rows leave of a row for all."""
+    time, cycle = ctx.columns["t"], ctx.live["cycle"]
+    taken = sum_of([window_share(time, cycle, _window(ctx, i), _window(ctx, o)) for o in own])
+    assert taken is not None
+    heading = f"{_name(ctx, i)}, left by the rows of {ctx.label(strategy)}"
+    return grid.add(
+        f"share {i} {strategy}", heading, share.here - taken, _SHARE, note="share of the cycle"
+    )
