@@ -21,6 +21,7 @@ from heor.report.sheets import (
     sensitivity,
     survival,
 )
+from heor.report.sheets.calc_inputs import TITLE_INPUTS
 from heor.report.sheets.calc_settings import TITLE_SETTINGS
 from heor.report.sheets.constants import CONSTANTS
 from heor.report.sheets.control import TITLE_CONTROL
@@ -96,6 +97,12 @@ SHEETS: tuple[SheetKind, ...] = (
         "Scenarios by what they change.",
         None,
         lambda results: bool(results.spec.scenarios),
+        group=CALCULATIONS,
+    ),
+    SheetKind(
+        TITLE_INPUTS,
+        "Every input at the run and now: what the pasted results no longer belong to.",
+        None,
         group=CALCULATIONS,
     ),
     SheetKind(

@@ -29,7 +29,7 @@ TITLE_CONTROL = "Control"
 CURVE_SLOT = "curve:"
 
 HEADINGS = ("key", "choice", "base", "scenario", "your choice", "in use", "unit / allowed", "note")
-_KEY, _WORDS, _BASE, _SCENARIO, _CHOICE, _IN_USE, _ALLOWED, _NOTE = range(8)
+_KEY, _WORDS, _BASE, _SCENARIO, CHOICE_COLUMN, _IN_USE, _ALLOWED, _NOTE = range(8)
 _INTRO = (
     "Choose in the blue column; the whole workbook follows. A blank cell leaves the choice to the "
     "scenario, else to the base case.",
@@ -87,12 +87,13 @@ def control_keys(spec: Spec) -> tuple[str, ...]:
     return ("scenario", "draw", *settings, *thresholds, *curves)
 
 
-def _place(ctx: Context, key: str) -> int:
+def row_of(ctx: Context, key: str) -> int:
+    """Row of a key, from 0; the sheet need not stand yet."""
     return _FIRST + control_keys(ctx.results.spec).index(key)
 
 
 def _cell(ctx: Context, key: str, column: int, value: float | str) -> Term:
-    return cell(ctx.book.sheets[TITLE_CONTROL], _place(ctx, key), column, value)
+    return cell(ctx.book.sheets[TITLE_CONTROL], row_of(ctx, key), column, value)
 
 
 def in_use(ctx: Context, key: str) -> Term:
@@ -135,7 +136,7 @@ def fallback(spec: Spec, key: str) -> tuple[str, str, str]:
 def base_unit(ctx: Context, key: str) -> Term:
     """Unit of a length that is a bare number: that of its base case, else years."""
     row, text, unit = written(ctx, key)
-    choice, scenario = (_cell(ctx, key, column, "") for column in (_CHOICE, _SCENARIO))
+    choice, scenario = (_cell(ctx, key, column, "") for column in (CHOICE_COLUMN, _SCENARIO))
     table = ctx.results.spec.tables["settings"]
     if row is None or not text or "unit" not in table.columns:
         base = words(fallback(ctx.results.spec, key)[1] if not text else "")
@@ -243,7 +244,7 @@ def _curve(ctx: Context, key: str) -> _Choice:
 
 
 def _write(ctx: Context, sheet: Sheet, key: str, choice: _Choice) -> None:
-    row = _place(ctx, key)
+    row = row_of(ctx, key)
     sheet.text(row, _KEY, key)
     sheet.text(row, _WORDS, choice.words)
     align = "right"
@@ -255,8 +256,8 @@ def _write(ctx: Context, sheet: Sheet, key: str, choice: _Choice) -> None:
         put(sheet, row, _BASE, choice.base, Style(role, align=align))
     if choice.scenario.text:
         put(sheet, row, _SCENARIO, choice.scenario, Style("formula", align=align))
-    sheet.cell(row, _CHOICE, None, Style("input", align=align))
-    own, other, base = (_cell(ctx, key, c, "") for c in (_CHOICE, _SCENARIO, _BASE))
+    sheet.cell(row, CHOICE_COLUMN, None, Style("input", align=align))
+    own, other, base = (_cell(ctx, key, c, "") for c in (CHOICE_COLUMN, _SCENARIO, _BASE))
     term = Term(
         f'IF({own.text}<>"",{own.text},IF({other.text}<>"",{other.text},{base.text}))',
         choice.base.value,
@@ -265,16 +266,16 @@ def _write(ctx: Context, sheet: Sheet, key: str, choice: _Choice) -> None:
     sheet.text(row, _ALLOWED, choice.allowed, AFTER)
     sheet.text(row, _NOTE, f"base from: {choice.note}", NOTE)
     if choice.choices:
-        sheet.choices(row, row, _CHOICE, choice.choices, key)
+        sheet.choices(row, row, CHOICE_COLUMN, choice.choices, key)
 
 
 def _write_scenario(ctx: Context, sheet: Sheet) -> None:
-    row = _place(ctx, "scenario")
+    row = row_of(ctx, "scenario")
     sheet.text(row, _KEY, "scenario")
     sheet.text(row, _WORDS, "Scenario")
-    sheet.cell(row, _CHOICE, None, Style("input", align="right"))
+    sheet.cell(row, CHOICE_COLUMN, None, Style("input", align="right"))
     names = scenario_names(ctx)
-    own, draw = _cell(ctx, "scenario", _CHOICE, ""), in_use(ctx, "draw")
+    own, draw = _cell(ctx, "scenario", CHOICE_COLUMN, ""), in_use(ctx, "draw")
     style = Style("formula", bold=True, align="right")
     if names is None:
         put(sheet, row, _IN_USE, words(""), style)
@@ -297,11 +298,11 @@ def _write_scenario(ctx: Context, sheet: Sheet) -> None:
 
 
 def _write_draw(ctx: Context, sheet: Sheet) -> None:
-    row = _place(ctx, "draw")
+    row = row_of(ctx, "draw")
     sheet.text(row, _KEY, "draw")
     sheet.text(row, _WORDS, "PSA draw")
-    sheet.cell(row, _CHOICE, None, Style("input", align="right"))
-    own = _cell(ctx, "draw", _CHOICE, "")
+    sheet.cell(row, CHOICE_COLUMN, None, Style("input", align="right"))
+    own = _cell(ctx, "draw", CHOICE_COLUMN, "")
     stored = ctx.live.get("stored draws")
     style = Style("formula", bold=True, align="right")
     if stored is None:

@@ -50,7 +50,7 @@ def write_table(book: Book, table: TableData) -> Sheet:
     money = _money_rows(table)
     for column, name in enumerate(table.columns):
         sheet.text(0, column, name, HEADER)
-        numeric = kinds[name] in _NUMERIC_KINDS or name in _NUMERIC_COLUMNS
+        numeric = _is_numeric(table, name)
         for row, texts in enumerate(table.rows, start=1):
             value = typed(texts[column]) if numeric else texts[column]
             if value != "":
@@ -67,6 +67,15 @@ def write_table(book: Book, table: TableData) -> Sheet:
     pages = -(-len(table.rows) // ROWS_PER_PAGE) if sum(widths) < 120 else 0
     sheet.print_setup(repeat=(0, 0), pages=pages, grid=True, large=sum(widths) > 160)
     return sheet
+
+
+def cell_value(table: TableData, column: str, text: str) -> float | str:
+    """Give what a cell of a table's sheet holds: a number where the column takes numbers."""
+    return typed(text) if _is_numeric(table, column) else text
+
+
+def _is_numeric(table: TableData, column: str) -> bool:
+    return _kinds(table)[column] in _NUMERIC_KINDS or column in _NUMERIC_COLUMNS
 
 
 def calc_place(table: TableData) -> int:

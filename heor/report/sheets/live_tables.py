@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heor.report.live import Term, cell, put, where, words
 from heor.report.sheets import psa
+from heor.report.sheets.calc_inputs import TITLE_INPUTS, write_calc_inputs
 from heor.report.sheets.calc_settings import (
     TITLE_SETTINGS,
     write_settings,
@@ -43,6 +44,7 @@ def write_live(ctx: Context) -> None:
     row = write_thresholds(ctx, settings, row)
     write_control(ctx, ctx.book.sheet(TITLE_CONTROL))
     write_settings(ctx, settings, row)
+    write_calc_inputs(ctx, ctx.book.sheet(TITLE_INPUTS))
 
 
 def _write_parameters(ctx: Context) -> None:
