@@ -12,8 +12,11 @@ from heor.report.sheets import (
     acceptability,
     base_case,
     calc_trace,
+    change_log,
     checks,
+    cheers,
     costs_qalys,
+    evidence,
     front,
     inputs,
     live_tables,
@@ -86,6 +89,13 @@ FRONT: tuple[SheetKind, ...] = (
 #: Sheets after the input tables, in the order of the workbook.
 SHEETS: tuple[SheetKind, ...] = (
     SheetKind(
+        evidence.TITLE,
+        "Every number and curve with its distribution, grade of evidence and full citation.",
+        evidence.write_evidence,
+        turn=6,
+        group=EVIDENCE,
+    ),
+    SheetKind(
         "Survival",
         "Modelled curves with Kaplan-Meier points and published numbers; landmarks; validation.",
         survival.write_survival,
@@ -143,6 +153,7 @@ SHEETS: tuple[SheetKind, ...] = (
         sensitivity.write_scenarios,
         lambda results: bool(results.scenarios),
         turn=3,
+        group=UNCERTAINTY,
     ),
     SheetKind(
         "DSA",
@@ -150,6 +161,7 @@ SHEETS: tuple[SheetKind, ...] = (
         sensitivity.write_dsa,
         lambda results: results.dsa is not None,
         turn=3,
+        group=UNCERTAINTY,
     ),
     SheetKind(
         "PSA summary",
@@ -157,14 +169,22 @@ SHEETS: tuple[SheetKind, ...] = (
         psa.write_summary,
         _has_psa,
         turn=4,
+        group=UNCERTAINTY,
     ),
-    SheetKind("PSA draws", "Inputs of the first draws, a row per draw.", psa.write_draws, _has_psa),
+    SheetKind(
+        "PSA draws",
+        "Inputs of the first draws, a row per draw.",
+        psa.write_draws,
+        _has_psa,
+        group=UNCERTAINTY,
+    ),
     SheetKind(
         "PSA results",
         "Cost, QALYs, life years and evLYs of every strategy, draw by draw.",
         psa.write_psa_results,
         _has_psa,
         turn=3,
+        group=UNCERTAINTY,
     ),
     SheetKind(
         "CE plane",
@@ -172,6 +192,7 @@ SHEETS: tuple[SheetKind, ...] = (
         acceptability.write_plane,
         _has_psa,
         turn=5,
+        group=UNCERTAINTY,
     ),
     SheetKind(
         "CEAC & CEAF",
@@ -179,6 +200,7 @@ SHEETS: tuple[SheetKind, ...] = (
         acceptability.write_ceac,
         _has_psa,
         turn=5,
+        group=UNCERTAINTY,
     ),
     SheetKind(
         "EVPI",
@@ -186,6 +208,7 @@ SHEETS: tuple[SheetKind, ...] = (
         acceptability.write_evpi,
         _has_psa,
         turn=5,
+        group=UNCERTAINTY,
     ),
     SheetKind(
         "Convergence",
@@ -193,12 +216,28 @@ SHEETS: tuple[SheetKind, ...] = (
         psa.write_convergence,
         _has_psa,
         turn=5,
+        group=UNCERTAINTY,
     ),
     SheetKind(
         checks.TITLE,
         "Identities as live formulas, warnings, crossing curves, record of the run.",
         checks.write_checks,
         turn=6,
+        group=DOCUMENTS,
+    ),
+    SheetKind(
+        cheers.TITLE,
+        "The 28 items of the reporting standard: where each is answered, and what is left to do.",
+        cheers.write_cheers,
+        turn=7,
+        group=DOCUMENTS,
+    ),
+    SheetKind(
+        change_log.TITLE,
+        "The run, and room for notes on what is changed in this workbook.",
+        change_log.write_change_log,
+        turn=7,
+        group=DOCUMENTS,
     ),
 )
 
@@ -242,7 +281,6 @@ def _fill(results: StudyResults, book: Book, input_draws: int | None) -> None:
         book=book,
         traces=traces(results.spec, results.base.draws),
         names=inputs.parameter_names(parameters) if parameters else {},
-        table_values=inputs.base_values(parameters) if parameters else {},
         input_draws=input_draws,
     )
     queue = [*_reserve(ctx, FRONT)]

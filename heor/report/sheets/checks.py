@@ -105,24 +105,19 @@ def _write_identities(ctx: Context, sheet: Sheet, row: int) -> int:
             "1 or less",
             lambda cell: f"{cell}<=1+{qaly}",
         )
-    if "changed" in ctx.cells:
-        changed = len(ctx.changed_parameters())
-        sheet.text(row, 0, "Parameters that differ from those the results were made with")
-        formula = f'=COUNTIF({ctx.cells["changed"]},"changed")'
-        sheet.formula(row, 1, formula, float(changed), Style("formula", align="right"))
-        sheet.text(row, 2, "0", Style(align="right"))
-        now = "PASS" if changed == 0 else "CHANGED"
-        cell = cell_name(row, 1)
-        sheet.formula(
-            row,
-            3,
-            f'=IF({cell}=0,"PASS","CHANGED")',
-            now,
-            Style("formula", bold=True, align="center"),
-        )
-        sheet.red_when(row, 3, "CHANGED")
-        ctx.cells["inputs changed"] = sheet.ref(row, 1)
-        row += 1
+    sheet.text(row, 0, "Input cells that differ from those the results were made with")
+    count = ctx.live["inputs changed"].text
+    sheet.formula(row, 1, f"={count}", 0.0, Style("link", align="right"))
+    sheet.text(row, 2, "0", Style(align="right"))
+    sheet.formula(
+        row,
+        3,
+        f'=IF({cell_name(row, 1)}=0,"PASS","CHANGED")',
+        "PASS",
+        Style("formula", bold=True, align="center"),
+    )
+    sheet.red_when(row, 3, "CHANGED")
+    row += 1
     ctx.cells["identities"] = sheet.range(first, 3, row - 1, 3)
     return row
 

@@ -37,13 +37,6 @@ def write_cover(ctx: Context, sheet: Sheet) -> None:
             sheet.height(row, 13.5 * wrapped_lines(text, CHARACTERS) + 3)
             row += 1
         row += 1
-    changed = ctx.changed_parameters()
-    if changed:
-        shown = ", ".join(f"{i} = {spec.parameters[i].value:g}" for i in changed)
-        text = f"Made with values other than those of the parameters table: {shown}."
-        sheet.merge(row, 0, LAST_COLUMN, text, WARNING)
-        sheet.height(row, 13.5 * wrapped_lines(text, CHARACTERS) + 3)
-        row += 2
     row = _write_problem(ctx, sheet, row) + 1
     row = _write_headline(ctx, sheet, row) + 1
     row = _write_status(ctx, sheet, row) + 1
@@ -68,7 +61,7 @@ def _subtitle(ctx: Context) -> str:
 def _write_problem(ctx: Context, sheet: Sheet, row: int) -> int:
     settings = ctx.results.spec.settings
     row = heading(sheet, row, "Decision problem")
-    note = _setting_note(ctx, "title")
+    note = setting_note(ctx, "title")
     others = ", ".join(ctx.label(s) for s in ctx.others)
     time = next(iter(ctx.traces.values())).time
     costs, outcomes = (_rate(ctx, f"discount_rate_{kind}") for kind in ("costs", "outcomes"))
@@ -80,7 +73,7 @@ def _write_problem(ctx: Context, sheet: Sheet, row: int) -> int:
             "Discounting",
             f"costs {costs}, outcomes {outcomes} a year; {settings.discounting.replace('_', ' ')}",
         ),
-        ("Structure", _structure(ctx)),
+        ("Structure", structure(ctx)),
     ]
     for name, text in pairs:
         if not text:
@@ -92,14 +85,16 @@ def _write_problem(ctx: Context, sheet: Sheet, row: int) -> int:
     return row
 
 
-def _structure(ctx: Context) -> str:
+def structure(ctx: Context) -> str:
+    """Kind of model, its states and whether groups are mixed, in words."""
     states = ", ".join(s.label for s in ctx.results.spec.states)
     grouped = any(len(trace.weights) > 1 for trace in ctx.traces.values())
     groups = "; curves of response groups mixed by weight" if grouped else ""
     return f"partitioned survival with the states {states}{groups}"
 
 
-def _setting_note(ctx: Context, key: str) -> str:
+def setting_note(ctx: Context, key: str) -> str:
+    """Note beside a setting in its table; empty where there is none."""
     table = ctx.results.spec.tables.get("settings")
     if table is None or "note" not in table.columns:
         return ""
@@ -182,15 +177,12 @@ def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
     sheet.formula(row, 1, formula, "all pass", Style("formula", bold=True))
     sheet.red_when(row, 1, "FAIL")
     row += 1
-    if "inputs changed" in ctx.cells:
-        sheet.text(row, 0, "Parameter values since the run", BOLD)
-        words = ("as in the run", "CHANGED: see parameters")
-        changed = ctx.changed_parameters()
-        formula = f'=IF({ctx.cells["inputs changed"]}=0,"{words[0]}","{words[1]}")'
-        now = words[int(len(changed) > 0)]
-        sheet.formula(row, 1, formula, now, Style("formula", bold=True))
-        sheet.red_when(row, 1, "CHANGED")
-        row += 1
+    sheet.text(row, 0, "Inputs since the run", BOLD)
+    words = ("as in the run", "CHANGED: see Calc Inputs")
+    formula = f'=IF({ctx.live["inputs changed"].text}=0,"{words[0]}","{words[1]}")'
+    sheet.formula(row, 1, formula, words[0], Style("formula", bold=True))
+    sheet.red_when(row, 1, "CHANGED")
+    row += 1
     pairs: list[tuple[str, str]] = [
         ("Warnings", f"{len(record.warnings)}, listed on Checks"),
         ("Seed and draws", f"{record.seed} · {record.draws:,} draws"),

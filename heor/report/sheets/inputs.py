@@ -12,8 +12,6 @@ import numpy as np
 
 from heor.report.sheets.layout import fit_height
 from heor.report.xlsx import HEADER, Book, Sheet, Style, safe_names
-from heor.spec.expressions import evaluation_order, parse
-from heor.spec.parameters import FloatArray
 from heor.spec.records import TableData
 from heor.spec.schema import TABLES
 from heor.spec.units import money_of
@@ -86,16 +84,6 @@ def calc_place(table: TableData) -> int:
 def column_of(table: TableData, name: str) -> int:
     """Place of a column, from 0."""
     return table.columns.index(name)
-
-
-def base_values(table: TableData) -> dict[str, float]:
-    """Base value of each parameter as the table has it, derived ones computed."""
-    ids = _column(table, "id")
-    expressions = dict(zip(ids, map(parse, _column(table, "value")), strict=True))
-    arrays: dict[str, FloatArray] = {}
-    for identifier in evaluation_order(expressions):
-        arrays[identifier] = expressions[identifier].evaluate(arrays, 1)
-    return {identifier: float(arrays[identifier][0]) for identifier in ids}
 
 
 def _column(table: TableData, name: str) -> list[str]:

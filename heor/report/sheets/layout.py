@@ -41,11 +41,6 @@ INPUT_DRAWS = 1_000
 CHANGE_TOLERANCE = 1e-9
 
 
-def value_changed(now: float, then: float) -> bool:
-    """Whether an input differs from what the results were made with."""
-    return abs(now - then) > CHANGE_TOLERANCE * abs(then)
-
-
 @dataclass(slots=True)
 class Context(StudyView):
     """What the sheets are made of, and the cells that formulas on other sheets may point at.
@@ -68,8 +63,6 @@ class Context(StudyView):
         Tables whose rows other sheets sum by their texts: ``costs``, ``losses``.
     columns : mapping of str to Column
         Columns over cycle boundaries by key, e.g. ``endpoint lifileucel os``.
-    table_values : mapping of str to float
-        Base value of each parameter as its table has it.
     input_draws : int or None
         PSA draws whose inputs are stored; None stores all.
     contents : list of tuple
@@ -81,7 +74,6 @@ class Context(StudyView):
     traces: Mapping[str, StrategyTrace]
     names: Mapping[str, str]
     cells: dict[str, str] = field(default_factory=dict)
-    table_values: Mapping[str, float] = field(default_factory=dict)
     live: dict[str, Term] = field(default_factory=dict)
     columns: dict[str, Column] = field(default_factory=dict)
     sums: dict[str, SummedRows] = field(default_factory=dict)
@@ -95,11 +87,6 @@ class Context(StudyView):
         if self._constants is None:
             self._constants = Constants(self.book.sheet(CONSTANTS))
         return self._constants
-
-    def changed_parameters(self) -> list[str]:
-        """Parameters whose value in the tables is not the one the results were made with."""
-        made = self.results.spec.parameters
-        return [i for i, v in self.table_values.items() if value_changed(v, made[i].value)]
 
 
 def head(

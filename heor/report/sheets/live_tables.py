@@ -63,6 +63,11 @@ def _write_parameters(ctx: Context) -> None:
         text = table.rows[row - 1][source]
         style = Style("formula", unit=number_unit(parameter.value, parameter.unit), align="right")
         base = live_number(ctx, cell_name(row, source), text, None)
+        if base.value != parameter.value:
+            raise ValueError(
+                f"{identifier} is {parameter.value} in the study but {base.value} in its tables; "
+                "write a changed study with its changed tables"
+            )
         put(sheet, row, first + _BASE, base, style)
         if f"scenario {identifier}" in ctx.live:
             put(sheet, row, first + _SCENARIO, ctx.live[f"scenario {identifier}"], style)
