@@ -45,6 +45,7 @@ NUMBER_FORMATS: Mapping[str, str] = {
     "number": "0.0000",
     "ratio": "0.00",
     "integer": "0",
+    "years_after": 'General" y"',
 }
 
 _FONTS: Mapping[str, str] = {
