@@ -1,0 +1,1 @@
+"""Survival evidence: from data, medians and published curves to parameters of families."""

@@ -1,0 +1,231 @@
+"""Families as they are estimated: parameters on an unbounded scale, cure, groups.
+
+Positive parameters are estimated as logarithms, a cured share as a logit, and the effect of a group
+is added to the location parameter on its own scale. So a group acts on time for the Weibull,
+log-logistic, log-normal and the generalised families, and on the hazard for the exponential,
+Gompertz and hazard splines; for the gamma it acts on the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from heor.engine.survival import CURVES
+from heor.engine.survival_family import Family
+from heor.engine.survival_flexible import GeneralisedF, Spline
+from heor.fitting.data import SurvivalData
+from heor.spec.parameters import FloatArray
+
+#: The parameter that carries the effect of a group, by family.
+LOCATION = {
+    "exponential": "rate",
+    "weibull": "scale",
+    "gompertz": "rate",
+    "gamma": "rate",
+    "lognormal": "meanlog",
+    "loglogistic": "scale",
+    "gengamma": "mu",
+    "genf": "mu",
+    "spline": "gamma0",
+}
+
+#: Families that `heor fit --family all` tries, splines apart.
+FITTED = tuple(name for name in LOCATION if name != "spline")
+
+#: Kinds of cure model: a cured share, or a bounded cumulative hazard.
+CURES = ("", "mixture", "non_mixture")
+
+#: How parameters change when the time unit becomes u times as long: "log" ones gain ln u on their
+#: estimation scale, the others are multiplied by u to the power given.
+_TIME_SHIFT = {"rate": -1.0, "scale": 1.0}
+_MEAN_SHIFT = ("meanlog", "mu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A family with its cure and groups.
+
+    Attributes
+    ----------
+    family : Family
+    knots : tuple of float
+        Of a spline, on the scale of ln t; empty else.
+    cure : str
+        One of `CURES`.
+    groups : tuple of str
+        Reference first; one for a model without group effect.
+    """
+
+    family: Family
+    knots: tuple[float, ...] = ()
+    cure: str = ""
+    groups: tuple[str, ...] = ("",)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Parameters of the family that are estimated."""
+        return self.family.parameters[: len(self.family.parameters) - len(self.knots)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all estimated numbers, in order."""
+        cure = ("cure",) if self.cure else ()
+        return (*self.own, *cure, *(f"group:{label}" for label in self.groups[1:]))
+
+    @property
+    def on_log_scale(self) -> tuple[bool, ...]:
+        """Which of `names` are estimated as logarithms."""
+        return tuple(name in self.family.positive for name in self.names)
+
+    def natural(self, theta: FloatArray) -> dict[str, float]:
+        """Give the numbers on their natural scale; group effects stay on the estimation scale."""
+        values = {}
+        for name, value, log in zip(self.names, theta, self.on_log_scale, strict=True):
+            values[name] = float(np.exp(value)) if log else float(value)
+        if self.cure:
+            values["cure"] = float(special.expit(values["cure"]))
+        return values
+
+    def parameters(self, theta: FloatArray, group: NDArray[np.intp]) -> list[FloatArray]:
+        """Family parameters of subjects ``(subject,)`` whose groups are given by index."""
+        location = LOCATION[self.family.name]
+        effects = np.concatenate(([0.0], theta[len(self.own) + bool(self.cure) :]))
+        found = []
+        for place, name in enumerate(self.own):
+            value = theta[place]
+            if name == location and len(effects) > 1:
+                value = value + effects[group]
+            found.append(np.exp(value) if name in self.family.positive else np.asarray(value))
+        return [*found, *(np.asarray(knot) for knot in self.knots)]
+
+    def log_survival(
+        self, theta: FloatArray, time: FloatArray, group: NDArray[np.intp]
+    ) -> FloatArray:
+        """Give ln S ``(subject,)``, the cured included."""
+        plain = self.family.log_survival(time, self.parameters(theta, group))
+        if not self.cure:
+            return plain
+        share = special.expit(theta[len(self.own)])
+        result: FloatArray
+        if self.cure == "mixture":
+            result = np.log(share + (1.0 - share) * np.exp(plain))
+        else:
+            result = -np.log(share) * np.expm1(plain)
+        return result
+
+    def log_hazard(
+        self, theta: FloatArray, time: FloatArray, group: NDArray[np.intp]
+    ) -> FloatArray:
+        """Give the logarithm of the hazard ``(subject,)``."""
+        parameters = self.parameters(theta, group)
+        hazard = np.log(self.family.hazard(time, parameters))
+        if not self.cure:
+            return hazard
+        plain = self.family.log_survival(time, parameters)
+        share = special.expit(theta[len(self.own)])
+        if self.cure == "mixture":
+            whole = np.log(share + (1.0 - share) * np.exp(plain))
+            return np.asarray(np.log1p(-share) + hazard + plain - whole)
+        return np.asarray(np.log(-np.log(share)) + hazard + plain)
+
+    def log_likelihood(self, theta: FloatArray, data: SurvivalData) -> float:
+        """Sum of the subjects' log likelihoods; -inf where the numbers make no curve."""
+        with np.errstate(all="ignore"):
+            total = self._log_likelihood(theta, data)
+        return total if np.isfinite(total) else -np.inf
+
+    def _log_likelihood(self, theta: FloatArray, data: SurvivalData) -> float:
+        exact, finite = data.exact, np.isfinite(data.upper)
+        start = self.log_survival(theta, data.lower, data.group)
+        each = start.copy()
+        if exact.any():
+            hazard = self.log_hazard(theta, data.lower[exact], data.group[exact])
+            excess = data.expected[exact]
+            if excess.any():
+                hazard = np.log(excess + np.exp(hazard))
+            each[exact] += hazard
+        between = finite & ~exact
+        if between.any():
+            end = self.log_survival(theta, data.upper[between], data.group[between])
+            each[between] += np.log(-np.expm1(end - start[between]))
+        late = data.entry > 0
+        if late.any():
+            each[late] -= self.log_survival(theta, data.entry[late], data.group[late])
+        return float((data.weight * each).sum())
+
+    def to_unit(self, unit: float) -> tuple[FloatArray, FloatArray]:
+        """Give A and b of θ = Aθ' + b, where θ' was fitted to times divided by ``unit``."""
+        names = self.names
+        matrix, shift = np.eye(len(names)), np.zeros(len(names))
+        log_unit = float(np.log(unit))
+        for place, name in enumerate(names):
+            if self.family.name == "gompertz" and name == "shape":
+                matrix[place, place] = 1.0 / unit
+            elif self.on_log_scale[place]:
+                shift[place] = _TIME_SHIFT.get(name, 0.0) * log_unit
+            elif name in _MEAN_SHIFT:
+                shift[place] = log_unit
+            elif self.family.name == "spline" and name == "gamma0":
+                matrix[place, names.index("gamma1")] = -log_unit
+        return matrix, shift
+
+    def in_unit(self, unit: float) -> Model:
+        """Give the model of times that were divided by ``unit``: knots move."""
+        moved = tuple(knot - float(np.log(unit)) for knot in self.knots)
+        return Model(family=self.family, knots=moved, cure=self.cure, groups=self.groups)
+
+
+def spline_knots(data: SurvivalData, inner: int) -> tuple[float, ...]:
+    """Knots on the scale of ln t: the first and last event seen and quantiles between them.
+
+    Raises
+    ------
+    ValueError
+        When there are too few distinct event times.
+    """
+    times = np.log(data.lower[data.exact])
+    low, high = float(times.min()), float(times.max())
+    shares = np.arange(1, inner + 1) / (inner + 1)
+    knots = (low, *map(float, np.quantile(times, shares)), high)
+    if any(b - a < 1e-8 for a, b in pairwise(knots)):
+        raise ValueError("too few distinct event times for the knots")
+    return knots
+
+
+def make_model(
+    name: str,
+    *,
+    data: SurvivalData,
+    cure: str = "",
+    together: bool = False,
+    scale: str = "hazard",
+    inner: int = 1,
+) -> Model:
+    """Give the model of a family name for some data.
+
+    Parameters
+    ----------
+    name : str
+        A key of `LOCATION`.
+    data : SurvivalData
+        For the knots of a spline.
+    cure : str
+        One of `CURES`.
+    together : bool
+        One model for all groups, with an effect on the location, instead of the only group.
+    scale, inner : str, int
+        Of a spline: its scale and its number of inner knots.
+    """
+    groups: Sequence[str] = data.groups if together else data.groups[:1]
+    if name == "spline":
+        knots = spline_knots(data, inner)
+        family: Family = Spline(scale, len(knots))
+        return Model(family=family, knots=knots, cure=cure, groups=tuple(groups))
+    family = GeneralisedF() if name == "genf" else CURVES[name]
+    return Model(family=family, cure=cure, groups=tuple(groups))
