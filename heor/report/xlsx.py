@@ -28,6 +28,8 @@ MAX_ROWS = 1_048_576
 MAX_FORMULA = 8_192
 MAX_TEXT = 32_767
 MAX_TITLE = 31
+#: Longest formula of a data validation.
+MAX_CONDITION = 250
 
 #: Number formats by unit.
 NUMBER_FORMATS: Mapping[str, str] = {
@@ -504,6 +506,24 @@ class Sheet:
                 "error_message": "Choose one of the listed words.",
             },
         )
+
+    def choose_from(self, row: int, column: int, source: str, title: str) -> None:
+        """Let Excel offer the texts of a range; blank stays allowed."""
+        self._validate(row, column, {"validate": "list", "source": f"={source}"}, title)
+
+    def whole_numbers(self, row: int, column: int, most: str, title: str) -> None:
+        """Let Excel accept whole numbers from 0 to what a formula gives."""
+        options = {"validate": "integer", "criteria": "between", "minimum": 0, "maximum": most}
+        self._validate(row, column, options, title)
+
+    def accept_when(self, row: int, column: int, condition: str, title: str, allowed: str) -> None:
+        """Let Excel accept an entry where a condition over its cell holds."""
+        options = {"validate": "custom", "value": f"={condition}", "error_message": allowed[:250]}
+        self._validate(row, column, options, title)
+
+    def _validate(self, row: int, column: int, options: Mapping[str, Any], title: str) -> None:
+        common = {"ignore_blank": True, "error_title": title[:32]}
+        self._sheet.data_validation(row, column, row, column, {**common, **options})
 
     def activate(self) -> None:
         """Show this sheet when the workbook opens."""

@@ -17,6 +17,7 @@ from heor.report.sheets.control import (
     control_keys,
     fallback,
     in_use,
+    plain_number,
     written,
 )
 from heor.report.sheets.inputs import column_of, typed
@@ -106,10 +107,10 @@ def write_thresholds(ctx: Context, sheet: Sheet, row: int) -> int:
         index = lines.add(f"Threshold {number_ + 1}: place in the list", index)
         value = ctx.results.spec.settings.thresholds[number_]
         part = lines.add("in the base case, as written", _part(whole, index, f"{value:.15g}"))
-        term = where(part.equals(""), "", Term(_plain(ctx, part), value))
+        term = where(part.equals(""), "", Term(plain_number(ctx, part.text), value))
         lines.add("in the base case", term, ctx.currency, f"threshold base {number_}")
         part = lines.add("in the scenario, as written", _part(change, index, ""))
-        term = where(part.equals(""), "", Term(_plain(ctx, part), 0.0))
+        term = where(part.equals(""), "", Term(plain_number(ctx, part.text), 0.0))
         lines.add("in the scenario", term, ctx.currency, f"threshold scenario {number_}")
         index = index + 1
     return lines.row
@@ -183,21 +184,16 @@ def _cycles(lines: _Lines, horizon: Term, cycle: Term) -> None:
     lines.add("Cycles calculated", smallest(asked, room), "cycles", "cycles")
 
 
-def _plain(ctx: Context, text: Term) -> str:
-    """Formula that reads a text with a decimal point as a number."""
-    return f'VALUE(SUBSTITUTE({text.text},".",{ctx.live["decimal separator"].text}))'
-
-
 def _number(ctx: Context, raw: Term, value: float) -> Term:
-    return Term(f"IF(ISNUMBER({raw.text}),{raw.text},{_plain(ctx, raw)})", value)
+    return Term(f"IF(ISNUMBER({raw.text}),{raw.text},{plain_number(ctx, raw.text)})", value)
 
 
 def _share(ctx: Context, raw: Term, value: float) -> Term:
     """Read ``3%`` or ``0.03``."""
     hundred = ctx.constants.term(100, "Parts of a hundred in a whole")
     cut = Term(f"LEFT({raw.text},LEN({raw.text})-1)", "")
-    percent = f"{_plain(ctx, cut)}/{hundred.text}"
-    formula = f'IF(RIGHT({raw.text})="%",{percent},{_plain(ctx, raw)})'
+    percent = f"{plain_number(ctx, cut.text)}/{hundred.text}"
+    formula = f'IF(RIGHT({raw.text})="%",{percent},{plain_number(ctx, raw.text)})'
     return Term(f"IF(ISNUMBER({raw.text}),{raw.text},{formula})", value)
 
 
@@ -212,7 +208,7 @@ def _duration(lines: _Lines, key: str, live_key: str) -> Term:
         f"{key}: number of units",
         Term(
             f"IF(ISNUMBER({shown.text}),{shown.text},"
-            + _plain(ctx, Term(f'LEFT({shown.text},FIND(" ",{shown.text}&" ")-1)', ""))
+            + plain_number(ctx, f'LEFT({shown.text},FIND(" ",{shown.text}&" ")-1)')
             + ")",
             number(amount_text) if text else float(raw.value),
         ),
@@ -276,7 +272,7 @@ def _rate(lines: _Lines, what: str) -> None:
     no_step = rest.equals("")
     y = year_text.text
     cut = Term(f'LEFT({y},FIND(" ",{y}&" ")-1)', "")
-    step = where(no_step, 0, Term(_plain(ctx, cut), rate.step_year or 0.0))
+    step = where(no_step, 0, Term(plain_number(ctx, cut.text), rate.step_year or 0.0))
     lines.add("Year of the step", step, "years", f"rate {what} step")
     last = _share(ctx, later_text, 0.0 if rate.later is None else rate.later)
     lines.add("Later rate", where(no_step, first, last), "a year", f"rate {what} later")

@@ -6,19 +6,21 @@ says, else the base case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from heor.report.live import Term, cell, literal, put, where, words
 from heor.report.sheets.inputs import column_of, typed
 from heor.report.sheets.layout import Context, lines
 from heor.report.sheets.scenarios_live import FORMULA_SETTINGS, scenario_names
-from heor.report.xlsx import AFTER, HEADER, NOTE, TITLE, Sheet, Style
+from heor.report.xlsx import AFTER, HEADER, MAX_CONDITION, NOTE, TITLE, Sheet, Style, cell_name
 from heor.spec.records import (
     BACKGROUND_METHODS,
     CROSSING_RULES,
     CYCLE_CORRECTIONS,
     DISCOUNTING,
+    UNITS_PER_YEAR,
     UTILITY_CAPS,
     Spec,
 )
@@ -28,8 +30,25 @@ TITLE_CONTROL = "Control"
 #: What the key of a row that chooses a curve starts with.
 CURVE_SLOT = "curve:"
 
-HEADINGS = ("key", "choice", "base", "scenario", "your choice", "in use", "unit / allowed", "note")
-_KEY, _WORDS, _BASE, _SCENARIO, CHOICE_COLUMN, _IN_USE, _ALLOWED, _NOTE = range(8)
+HEADINGS = (
+    "key",
+    "choice",
+    "base",
+    "scenario",
+    "your choice",
+    "in use",
+    "taken from",
+    "unit / allowed",
+    "base from",
+)
+_KEY, _WORDS, _BASE, _SCENARIO, CHOICE_COLUMN, _IN_USE, _TAKEN, _ALLOWED, _ORIGIN = range(9)
+#: Words of the column ``taken from``.
+OWN, FROM_SCENARIO, FROM_BASE, IGNORED = (
+    "your choice",
+    "scenario",
+    "base case",
+    "base case: entry not understood",
+)
 _INTRO = (
     "Choose in the blue column; the whole workbook follows. A blank cell leaves the choice to the "
     "scenario, else to the base case.",
@@ -150,13 +169,18 @@ def base_unit(ctx: Context, key: str) -> Term:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What a row holds: words, base case and scenario as terms, what is allowed, its origin."""
+    """What a row holds.
+
+    ``base`` without a text is pasted; ``scenario`` is None where no scenario changes it; ``valid``
+    gives the condition that an entry, by its address, can be read.
+    """
 
     words: str
     base: Term
-    scenario: Term
+    scenario: Term | None
     allowed: str
-    note: str = ""
+    valid: Callable[[str], str]
+    origin: str = ""
     choices: Sequence[str] = ()
 
 
@@ -179,33 +203,88 @@ def _setting(ctx: Context, key: str) -> _Choice:
     what, allowed = _SETTINGS[key]
     spec = ctx.results.spec
     row, text, _ = written(ctx, key)
-    origin = fallback(spec, key)[2]
     value = _base_value(ctx, key)
-    table = spec.tables["settings"]
+    origin = "table settings" if row is not None and text else fallback(spec, key)[2]
+    spare = words(value) if isinstance(value, str) else Term("", value)
     if row is None:
         base = Term("", value)
     elif key in FORMULA_SETTINGS and text:
         base = ctx.live[f"settings {key}"]
     else:
-        base = Term(ctx.book.sheets["settings"].ref(row + 1, column_of(table, "value")), value)
-    note = f"{origin}" if row is None or not text else "settings"
+        table = spec.tables["settings"]
+        here = Term(ctx.book.sheets["settings"].ref(row + 1, column_of(table, "value")), value)
+        base = here if text else where(here.equals(""), spare, here)
     if key in _LISTS:
         allowed = ", ".join(_LISTS[key])
-    return _Choice(
-        what,
-        base,
-        ctx.live.get(f"scenario {key}", Term("", "")),
-        allowed,
-        note,
-        _LISTS.get(key, ()),
-    )
+    scenario = ctx.live.get(f"scenario {key}")
+    return _Choice(what, base, scenario, allowed, _valid(ctx, key), origin, _LISTS.get(key, ()))
+
+
+def _valid(ctx: Context, key: str) -> Callable[[str], str]:
+    """Give the condition, as text, that an entry can be read."""
+    if key in _LISTS:
+        return partial(_one_of, _LISTS[key])
+    if key in ("horizon", "cycle_length"):
+        return partial(_is_duration, ctx)
+    if key.startswith("discount_rate"):
+        return partial(_is_rate, ctx)
+    return _WITHIN[key]
+
+
+def _one_of(allowed: Sequence[str], own: str) -> str:
+    return "OR(" + ",".join(f'{own}="{word}"' for word in allowed) + ")"
+
+
+def _is_duration(ctx: Context, own: str) -> str:
+    amount = plain_number(ctx, f'LEFT({own},FIND(" ",{own}&" ")-1)')
+    unit = f'TRIM(MID({own},FIND(" ",{own}&" ")+1,LEN({own})))'
+    known = _one_of([name + s for name in UNITS_PER_YEAR for s in ("", "s")], unit)
+    text = f"IF(AND(ISNUMBER({amount}),{known}),{amount}>0,FALSE)"
+    return f"IF(ISNUMBER({own}),{own}>0,{text})"
+
+
+def _is_rate(ctx: Context, own: str) -> str:
+    """Say whether a rate can be read, and its step as far as it has one."""
+    first = f'TRIM(LEFT({own},FIND(";",{own}&";")-1))'
+    rest = f'TRIM(MID({own},FIND(";",{own}&";")+1,LEN({own})))'
+    year = f'TRIM(MID({rest},LEN("from")+1,FIND(":",{rest})-LEN("from")-1))'
+    later = f'TRIM(MID({rest},FIND(":",{rest})+1,LEN({rest})))'
+    year = plain_number(ctx, f'LEFT({year},FIND(" ",{year}&" ")-1)')
+    step = f'IF({rest}="",TRUE,AND(ISNUMBER({year}),ISNUMBER({_percent(ctx, later)})))'
+    text = f"AND(ISNUMBER({_percent(ctx, first)}),{step})"
+    return f"IF(ISNUMBER({own}),AND({own}>=0,{own}<1),{text})"
+
+
+def _percent(ctx: Context, text: str) -> str:
+    """Give the number of a text with or without a percent sign (not yet divided)."""
+    return plain_number(ctx, f'SUBSTITUTE({text},"%","")')
+
+
+def plain_number(ctx: Context, text: str) -> str:
+    """Formula that reads a text with a decimal point as a number, whatever the locale."""
+    return f'VALUE(SUBSTITUTE({text},".",{ctx.live["decimal separator"].text}))'
+
+
+def _between(low: str, high: str, own: str) -> str:
+    bounds = ",".join(own + bound for bound in (low, high) if bound)
+    return f"IF(ISNUMBER({own}),AND({bounds}),FALSE)"
+
+
+_WITHIN: Mapping[str, Callable[[str], str]] = {
+    "smr": partial(_between, ">=0", ""),
+    "start_age": partial(_between, ">=0", ""),
+    "male_share": partial(_between, ">=0", "<=1"),
+    "evlyg_utility": partial(_between, "", "<=1"),
+    "severity_weight": partial(_between, ">0", ""),
+    "threshold": partial(_between, ">=0", ""),
+}
 
 
 def write_control(ctx: Context, sheet: Sheet) -> None:
     """Fill the sheet; the input tables must stand."""
     spec = ctx.results.spec
     sheet.text(0, 0, "Control: what the workbook shows", TITLE)
-    lines(sheet, 2, _INTRO, _NOTE, 150)
+    lines(sheet, 2, _INTRO, _ALLOWED, 220)
     sheet.row(_HEAD, 0, HEADINGS, HEADER)
     _write_scenario(ctx, sheet)
     _write_draw(ctx, sheet)
@@ -217,7 +296,7 @@ def write_control(ctx: Context, sheet: Sheet) -> None:
         else:
             choice = _setting(ctx, key)
         _write(ctx, sheet, key, choice)
-    sheet.widths((34, 40, 22, 22, 26, 22, 44, 40))
+    sheet.widths((34, 42, 22, 22, 26, 22, 28, 46, 16))
     sheet.freeze(_FIRST, 1)
     sheet.print_setup(repeat=(_HEAD, _HEAD))
 
@@ -225,9 +304,11 @@ def write_control(ctx: Context, sheet: Sheet) -> None:
 def _threshold(ctx: Context, key: str) -> _Choice:
     place = int(key.split()[1]) - 1
     base, scenario = ctx.live[f"threshold base {place}"], ctx.live[f"threshold scenario {place}"]
-    return _Choice(
-        f"Threshold {place + 1}", base, scenario, f"{ctx.currency} per QALY, 0 or more", "settings"
-    )
+    allowed = f"{ctx.currency} per QALY, 0 or more"
+    origin = "table settings" if written(ctx, "thresholds")[1] else "preset"
+    valid = _WITHIN["threshold"]
+    changed = scenario if "scenario thresholds" in ctx.live else None
+    return _Choice(f"Threshold {place + 1}", base, changed, allowed, valid, origin)
 
 
 def _curve(ctx: Context, key: str) -> _Choice:
@@ -236,37 +317,42 @@ def _curve(ctx: Context, key: str) -> _Choice:
     ids = tuple(spec.curves[row].id for row in slots(spec)[slot])
     marked = ctx.live["curves marked"]
     hit = f"INDEX({ctx.live['curves id'].text},MATCH({words(slot).text},{marked.text},0))"
-    scenario = ctx.live.get(f"scenario {key}", Term("", ""))
+    scenario = ctx.live.get(f"scenario {key}")
     strategy, endpoint, group = slot.split(".", 2)
     what = f"Curve of {ctx.label(strategy)}: {endpoint}" + ("" if group == "all" else f", {group}")
     base = Term(hit, _base_value(ctx, key))
-    return _Choice(what, base, scenario, ", ".join(ids), "curves", ids)
+    valid = partial(_one_of, ids)
+    return _Choice(what, base, scenario, ", ".join(ids), valid, "table curves", ids)
 
 
 def _write(ctx: Context, sheet: Sheet, key: str, choice: _Choice) -> None:
     row = row_of(ctx, key)
     sheet.text(row, _KEY, key)
     sheet.text(row, _WORDS, choice.words)
-    align = "right"
     if not choice.base.text:
-        sheet.cell(row, _BASE, choice.base.value, Style("value", align=align))
+        sheet.cell(row, _BASE, choice.base.value, Style("value", align="right"))
     else:
-        plain = choice.base.text.endswith(tuple("0123456789")) and "(" not in choice.base.text
-        role = "link" if plain else "formula"
-        put(sheet, row, _BASE, choice.base, Style(role, align=align))
-    if choice.scenario.text:
-        put(sheet, row, _SCENARIO, choice.scenario, Style("formula", align=align))
-    sheet.cell(row, CHOICE_COLUMN, None, Style("input", align=align))
-    own, other, base = (_cell(ctx, key, c, "") for c in (CHOICE_COLUMN, _SCENARIO, _BASE))
-    term = Term(
-        f'IF({own.text}<>"",{own.text},IF({other.text}<>"",{other.text},{base.text}))',
-        choice.base.value,
+        role = "formula" if "(" in choice.base.text else "link"
+        put(sheet, row, _BASE, choice.base, Style(role, align="right"))
+    if choice.scenario is not None:
+        put(sheet, row, _SCENARIO, choice.scenario, Style("formula", align="right"))
+    sheet.cell(row, CHOICE_COLUMN, None, Style("input", align="right"))
+    own, other, base, taken = (
+        cell_name(row, column) for column in (CHOICE_COLUMN, _SCENARIO, _BASE, _TAKEN)
     )
-    put(sheet, row, _IN_USE, term, Style("formula", bold=True, align=align))
+    value = choice.base.value
+    text = f'IF({taken}="{OWN}",{own},IF({other}<>"",{other},{base}))'
+    put(sheet, row, _IN_USE, Term(text, value), Style("formula", bold=True, align="right"))
+    given = f'IF({choice.valid(own)},"{OWN}","{IGNORED}")'
+    text = f'IF({own}<>"",{given},IF({other}<>"","{FROM_SCENARIO}","{FROM_BASE}"))'
+    put(sheet, row, _TAKEN, Term(text, FROM_BASE), AFTER)
+    sheet.red_when(row, _TAKEN, "not understood")
     sheet.text(row, _ALLOWED, choice.allowed, AFTER)
-    sheet.text(row, _NOTE, f"base from: {choice.note}", NOTE)
+    sheet.text(row, _ORIGIN, choice.origin, NOTE)
     if choice.choices:
         sheet.choices(row, row, CHOICE_COLUMN, choice.choices, key)
+    elif len(condition := choice.valid(own)) <= MAX_CONDITION:
+        sheet.accept_when(row, CHOICE_COLUMN, condition, key, f"Allowed: {choice.allowed}.")
 
 
 def _write_scenario(ctx: Context, sheet: Sheet) -> None:
@@ -275,26 +361,24 @@ def _write_scenario(ctx: Context, sheet: Sheet) -> None:
     sheet.text(row, _WORDS, "Scenario")
     sheet.cell(row, CHOICE_COLUMN, None, Style("input", align="right"))
     names = scenario_names(ctx)
-    own, draw = _cell(ctx, "scenario", CHOICE_COLUMN, ""), in_use(ctx, "draw")
+    own, draw = cell_name(row, CHOICE_COLUMN), in_use(ctx, "draw")
     style = Style("formula", bold=True, align="right")
     if names is None:
         put(sheet, row, _IN_USE, words(""), style)
         sheet.text(row, _ALLOWED, "the study has no scenarios", AFTER)
         return
-    known = Term(f"SUMPRODUCT(1*EXACT({names.text},{own.text}))>0", False)
-    term = where(draw > 0, "", where(known, Term(own.text, ""), ""))
+    known = Term(f"SUMPRODUCT(1*EXACT({names.text},{own}))>0", False)
+    term = where(draw > 0, "", where(known, Term(own, ""), ""))
     put(sheet, row, _IN_USE, term, style)
     sheet.text(row, _ALLOWED, "a scenario of the list; blank for the base case", AFTER)
-    unknown = where(
-        own.equals(""),
-        "",
-        where(
-            draw > 0,
-            "A draw is chosen: the scenario does not count.",
-            where(in_use(ctx, "scenario").equals(""), "There is no such scenario.", ""),
-        ),
+    sheet.choose_from(row, CHOICE_COLUMN, names.text, "scenario")
+    unknown = "base case: entry not understood"
+    taken = (
+        f'IF({own}="","{FROM_BASE}",IF({draw.text}>0,"none: a draw is chosen",'
+        f'IF({cell_name(row, _IN_USE)}="","{unknown}","{OWN}")))'
     )
-    put(sheet, row, _NOTE, unknown, Style("warning_text"))
+    put(sheet, row, _TAKEN, Term(taken, FROM_BASE), AFTER)
+    sheet.red_when(row, _TAKEN, "not understood")
 
 
 def _write_draw(ctx: Context, sheet: Sheet) -> None:
@@ -302,14 +386,18 @@ def _write_draw(ctx: Context, sheet: Sheet) -> None:
     sheet.text(row, _KEY, "draw")
     sheet.text(row, _WORDS, "PSA draw")
     sheet.cell(row, CHOICE_COLUMN, None, Style("input", align="right"))
-    own = _cell(ctx, "draw", CHOICE_COLUMN, "")
+    own = cell_name(row, CHOICE_COLUMN)
     stored = ctx.live.get("stored draws")
     style = Style("formula", bold=True, align="right")
     if stored is None:
         put(sheet, row, _IN_USE, literal(0), style)
         sheet.text(row, _ALLOWED, "no draws are stored", AFTER)
         return
-    c = own.text
-    inside = f"IF({c}>=1,IF({c}<{stored.text}+1,INT({c}),0),0)"
-    put(sheet, row, _IN_USE, Term(f"IF(ISNUMBER({c}),{inside},0)", 0.0), style)
+    inside = f"IF({own}>=1,IF({own}<{stored.text}+1,INT({own}),0),0)"
+    put(sheet, row, _IN_USE, Term(f"IF(ISNUMBER({own}),{inside},0)", 0.0), style)
     sheet.text(row, _ALLOWED, f"0 or blank for none, else 1 to {stored.value:,.0f}", AFTER)
+    sheet.whole_numbers(row, CHOICE_COLUMN, f"={stored.text}", "draw")
+    zero = f'IF({own}="",TRUE,IF(ISNUMBER({own}),{own}=0,FALSE))'
+    found = f'IF({cell_name(row, _IN_USE)}>0,"{OWN}","{IGNORED}")'
+    put(sheet, row, _TAKEN, Term(f'IF({zero},"{FROM_BASE}",{found})', FROM_BASE), AFTER)
+    sheet.red_when(row, _TAKEN, "not understood")
