@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,23 +147,31 @@ def scan_package(package: Package) -> list[Fault]:
     return faults
 
 
-def columns_with_several_formulas(package: Package, first_row: int) -> list[Fault]:
-    """Columns of ``Calc …`` sheets whose formulas from a row on are not all the same."""
+def columns_with_several_formulas(sheets: Iterable[SheetPart], first_row: int) -> list[Fault]:
+    """Columns of sheets whose formulas from a row on, counted from 1, are not all the same.
+
+    A cell without a formula between two with one is a fault as well.
+    """
     faults = []
-    for sheet in package.sheets.values():
-        if not sheet.title.startswith("Calc "):
-            continue
-        patterns: dict[str, tuple[str, str]] = {}
-        for place, cell in sheet.formulas:
+    for sheet in sheets:
+        columns: dict[str, list[tuple[int, Cell]]] = {}
+        for place, cell in sheet.cells.items():
             column, row = split_address(place)
-            if row < first_row:
-                continue
-            pattern = relative(cell.formula or "", row)
-            found = patterns.setdefault(column, (place, pattern))
-            if found[1] != pattern:
-                where = f"{sheet.title}!{place}"
-                faults.append(Fault("column", where, f"{cell.formula} is not that of {found[0]}"))
-                patterns[column] = (place, pattern)
+            if row >= first_row:
+                columns.setdefault(column, []).append((row, cell))
+        for column, cells in columns.items():
+            last = max((row for row, cell in cells if cell.formula is not None), default=0)
+            before: str | None = None
+            for row, cell in cells:
+                where = f"{sheet.title}!{column}{row}"
+                if cell.formula is None:
+                    if before is not None and row < last:
+                        faults.append(Fault("column", where, f"{cell.value} is no formula"))
+                    continue
+                pattern = relative(cell.formula, row)
+                if before is not None and pattern != before:
+                    faults.append(Fault("column", where, f"{cell.formula} is not that above"))
+                before = pattern
     return faults
 
 

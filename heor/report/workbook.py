@@ -11,6 +11,9 @@ from heor.engine.evaluate import traces
 from heor.report.sheets import (
     acceptability,
     base_case,
+    calc_background,
+    calc_curves,
+    calc_time,
     calc_trace,
     change_log,
     checks,
@@ -73,6 +76,12 @@ def _has_psa(results: StudyResults) -> bool:
     return results.psa is not None and results.psa_summary is not None
 
 
+def _has_population(results: StudyResults) -> bool:
+    settings = results.spec.settings
+    known = settings.start_age is not None and settings.male_share is not None
+    return results.spec.life_table is not None and known
+
+
 #: Sheets before the input tables.
 FRONT: tuple[SheetKind, ...] = (
     SheetKind(
@@ -120,6 +129,28 @@ SHEETS: tuple[SheetKind, ...] = (
         "Kaplan-Meier points in years.",
         None,
         lambda results: bool(results.spec.km),
+        group=CALCULATIONS,
+    ),
+    SheetKind(
+        calc_time.TITLE_TIME,
+        "Cycles, discount factors and weights of person-time.",
+        calc_time.write_time,
+        turn=0,
+        group=CALCULATIONS,
+    ),
+    SheetKind(
+        calc_background.TITLE_BACKGROUND,
+        "Survival and utility norms of the general population.",
+        calc_background.write_background,
+        _has_population,
+        turn=0,
+        group=CALCULATIONS,
+    ),
+    SheetKind(
+        calc_curves.TITLE_CURVES,
+        "The curve in use of every strategy, endpoint and group, with its numbers.",
+        calc_curves.write_curves,
+        turn=0,
         group=CALCULATIONS,
     ),
     SheetKind(

@@ -305,13 +305,18 @@ def test_the_same_formula_down_a_column(tmp_path: Path) -> None:
     path = tmp_path / "grid.xlsx"
     with xlsxwriter.Workbook(str(path)) as book:
         sheet = book.add_worksheet("Calc A1")
+        sheet.write_row("A3", [1.0, 2.0, 3.0])
         for row in range(3, 9):
             sheet.write_formula(row, 0, f"=B{row + 1}+$C$1*'Calc A1'!$B{row}", value=1.0)
             wrong = f"=B{row + 2}" if row == 6 else f"=B{row + 1}"
             sheet.write_formula(row, 1, wrong, value=1.0)
-    faults = columns_with_several_formulas(read_package(path), 4)
-    assert [fault.place for fault in faults] == ["Calc A1!B7", "Calc A1!B8"]
-    assert columns_with_several_formulas(read_package(path), 8) == []
-    assert (
-        relative("B9+$C$1*'Calc A1'!$B8+LOG10(A9)", 9) == "B[0]+$C$1*'Calc A1'!$B[-1]+LOG10(A[0])"
-    )
+            if row != 5:
+                sheet.write_formula(row, 2, f"=B{row + 1}", value=1.0)
+        sheet.write_number("C6", 1.0)
+        sheet.write_number("C10", 1.0)
+    sheets = read_package(path).sheets.values()
+    faults = columns_with_several_formulas(sheets, 3)
+    assert [fault.place for fault in faults] == ["Calc A1!B7", "Calc A1!B8", "Calc A1!C6"]
+    assert columns_with_several_formulas(sheets, 8) == []
+    formula = "B9+$C$1*'Calc A1'!$B8+LOG10(A9)"
+    assert relative(formula, 9) == "B[0]+$C$1*'Calc A1'!$B[-1]+LOG10(A[0])"

@@ -1,31 +1,50 @@
-"""``Calc Trace <strategy>``: curves and occupancy at every cycle boundary of the base case.
+"""``Calc Trace <strategy>``: curves and occupancy at every cycle boundary (methods 1).
 
-Group curves are values of the engine; the curves of an endpoint are their weighted sum and the
-states are differences of neighbouring endpoints (methods 1.1, 1.2), both as formulas.
+From left to right: each group's curve step by step, the capped curves of the groups, the curves of
+the endpoints, the states, and to the right what the checks of the workbook read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from heor.engine.trace import StrategyTrace
+from heor.engine.trace import TOLERANCE
 from heor.report.charts import Axis, Cells, Series, area_chart
-from heor.report.sheets.layout import Context, head
-from heor.report.xlsx import BOLD, HEADER, NOTE, Sheet, Style, cell_name, column_letter
-from heor.spec.parameters import FloatArray
+from heor.report.live import (
+    GRID_HEADING,
+    GRID_ROW,
+    HERE,
+    Column,
+    Grid,
+    Term,
+    every,
+    largest,
+    literal,
+    put,
+    sum_of_products,
+    where,
+)
+from heor.report.sheets.calc_curves import Slot, slots_of
+from heor.report.sheets.calc_slots import SHARE, SlotCurves, SlotWriter
+from heor.report.sheets.calc_time import boundaries, new_grid
+from heor.report.sheets.layout import Context
+from heor.report.xlsx import BOLD, Sheet, Style, column_letter, quote_title
 
-#: Rows of the head that hold cycle length and group weights, and the row of the column headings.
-LENGTH_ROW, WEIGHT_ROW, HEADING_ROW = 5, 6, 7
-FIRST_ROW = HEADING_ROW + 1
+#: Rows of the head: which group a column is of, its weight, and the candidate in use.
+_GROUP, _WEIGHT, _CANDIDATE = 5, 6, 7
 
 #: The alive share below which the charts stop, and the grain of their time axis in years.
 SHOWN_ALIVE, SHOWN_GRAIN = 0.02, 5.0
 
-_CURVE = Style("value", unit="share")
-_LIVE = Style("formula", unit="share")
+_LINK = Style("link", unit="number")
+
+#: An endpoint and its group.
+Key = tuple[str, str]
 
 
 def label_every(length: float, until: float) -> tuple[int, int]:
@@ -40,40 +59,6 @@ def label_every(length: float, until: float) -> tuple[int, int]:
     return max(1, round(years / length)), years
 
 
-@dataclass(frozen=True, slots=True)
-class TraceColumns:
-    """Which column holds what; ``groups`` are keyed by (endpoint, group)."""
-
-    groups: dict[tuple[str, str], int]
-    endpoints: dict[str, int]
-    states: dict[str, int]
-    rows: int
-
-    @property
-    def years(self) -> int:
-        """Column of the labels of the chart's time axis, after a gap."""
-        return max(self.states.values()) + 2
-
-    @property
-    def last_row(self) -> int:
-        """Row of the last boundary."""
-        return FIRST_ROW + self.rows - 1
-
-
-def trace_columns(trace: StrategyTrace) -> TraceColumns:
-    """Lay out a strategy's sheet: cycle, time, group curves, endpoints, states."""
-    column = 2
-    groups = {}
-    for endpoint in trace.endpoints:
-        for key in (k for k in trace.group_curves if k[0] == endpoint):
-            groups[key] = column
-            column += 1
-    endpoints = {name: column + i for i, name in enumerate(trace.endpoints)}
-    column += len(endpoints)
-    states = {name: column + i for i, name in enumerate(trace.occupancy)}
-    return TraceColumns(groups, endpoints, states, len(trace.time))
-
-
 def shown_until(ctx: Context) -> float:
     """Give the time to which charts run: nobody much is alive after it, in any strategy (years)."""
     last = 0.0
@@ -86,124 +71,359 @@ def shown_until(ctx: Context) -> float:
 
 
 def write_trace(ctx: Context, sheet: Sheet, strategy: str) -> None:
-    """Fill the calculation sheet of a strategy."""
-    trace, columns = ctx.traces[strategy], trace_columns(ctx.traces[strategy])
-    head(ctx, sheet, f"Trace: {ctx.label(strategy)}, base case", live=True)
-    sheet.text(LENGTH_ROW, 0, "Cycle, years", BOLD)
-    length = float(trace.time[1] - trace.time[0])
-    sheet.number(LENGTH_ROW, 1, length, Style("value"))
-    sheet.text(WEIGHT_ROW, 0, "Group weights", BOLD)
-    sheet.text(HEADING_ROW, 0, "Cycle", HEADER)
-    sheet.row(HEADING_ROW, 1, ("Time, years",), Style("header", align="right"))
-    _write_curves(sheet, trace, columns, length)
-    _write_endpoints(sheet, trace, columns)
-    _write_states(ctx, sheet, trace, columns)
-    _write_years(sheet, columns, length, shown_until(ctx))
-    sheet.height(HEADING_ROW, 42)
-    last = max(columns.states.values())
-    sheet.widths((13, 9, *([12.5] * (last - 1))))
-    sheet.freeze(FIRST_ROW, 2)
-    sheet.print_setup(
-        repeat=(HEADING_ROW, HEADING_ROW),
-        area=(0, 0, min(columns.last_row, FIRST_ROW + 52), last),
-        pages=1,
+    """Fill the calculation sheet of a strategy and make its columns known."""
+    notes = (
+        "Share of people at each cycle boundary: group curves by the order of work of methods 1.2, "
+        "caps within the group, mixing by weight, states as differences of neighbours (methods 1).",
+        "Columns stand for the steps that a candidate needs; numbers of the candidate in use stand "
+        "on Calc Curves. Times are in that candidate's unit.",
+        "Responders start in response: time to response counts as responding (methods 1.4).",
     )
+    grid = new_grid(ctx, sheet, f"Trace: {ctx.label(strategy)}", notes)
+    boundaries(grid)
+    grid.add("t", "Time, years", ctx.columns["t"].here, _LINK, note="From Calc Time")
+    for row, words in ((_GROUP, "Group"), (_WEIGHT, "Weight"), (_CANDIDATE, "Candidate")):
+        sheet.text(row, 0, words, BOLD)
+    _Trace(ctx, grid, strategy).write()
+    for row in range(_GROUP, _CANDIDATE + 1):
+        sheet.height(row, 15)
+    sheet.widths((11, 9, *([12.5] * (grid.place - 2))))
+    sheet.freeze(GRID_ROW, 2)
 
 
-def _write_curves(sheet: Sheet, trace: StrategyTrace, columns: TraceColumns, length: float) -> None:
-    cycles = np.arange(columns.rows, dtype=float)
-    sheet.block(FIRST_ROW, 0, cycles[:, None], [Style("value", unit="integer")])
-    cell = cell_name(LENGTH_ROW, 1, absolute=True)
-    formulas = (f"=A{FIRST_ROW + 1 + k}*{cell}" for k in range(columns.rows))
-    sheet.formula_column(FIRST_ROW, 1, formulas, cycles * length, Style("formula", unit="year"))
-    for (endpoint, group), column in columns.groups.items():
-        sheet.text(HEADING_ROW, column, f"{endpoint}: {group}", Style("header", align="right"))
-        sheet.number(WEIGHT_ROW, column, trace.weights[group][0], Style("value", unit="share"))
-    if columns.groups:
-        curves = np.column_stack([trace.group_curves[key][0] for key in columns.groups])
-        sheet.block(FIRST_ROW, 2, curves, [_CURVE] * curves.shape[1])
+class _Trace:
+    """The columns of one strategy, from left to right."""
 
+    def __init__(self, ctx: Context, grid: Grid, strategy: str) -> None:
+        self.ctx, self.grid, self.sheet, self.strategy = ctx, grid, grid.sheet, strategy
+        spec = ctx.results.spec
+        self.slots = slots_of(spec, strategy)
+        groups: dict[str, tuple[str, ...]] = {}
+        for endpoint, group in self.slots:
+            groups[endpoint] = (*groups.get(endpoint, ()), group)
+        self.groups = groups
+        self.nested = tuple(e for e in spec.nested_endpoints if e in groups)
+        #: neighbours, inner first, and whether they are capped group by group or after mixing
+        self.pairs = [
+            (inner, outer, set(groups[inner]) <= set(groups[outer]))
+            for inner, outer in pairwise(self.nested)
+        ]
+        self.done: dict[Key, SlotCurves] = {}
+        self.weights: dict[str, Term] = {}
 
-def _write_endpoints(sheet: Sheet, trace: StrategyTrace, columns: TraceColumns) -> None:
-    """Write the weighted sums; values where a cap after mixing makes the curve something else."""
-    for endpoint, column in columns.endpoints.items():
-        sheet.text(HEADING_ROW, column, endpoint, Style("header", align="right"))
-        curve = trace.endpoints[endpoint][0]
-        keys = [key for key in columns.groups if key[0] == endpoint]
-        if not keys or not np.allclose(_mixed(trace, keys), curve, rtol=0, atol=1e-13):
-            sheet.text(WEIGHT_ROW, column, "after the cap", NOTE)
-            sheet.block(FIRST_ROW, column, curve[:, None], [_CURVE])
-            continue
-        first, last = (
-            column_letter(columns.groups[keys[0]]),
-            column_letter(columns.groups[keys[-1]]),
+    def write(self) -> None:
+        """Add all columns, and the checks to the right of them."""
+        for key, slot in self.slots.items():
+            self._write_slot(key, slot)
+        mixed = self._mixed_before()
+        endpoints = self._endpoints(self._final_groups())
+        states = self._states(endpoints)
+        self._write_years()
+        _Checks(self, states, endpoints["os"]).write(mixed)
+
+    # --- slots ------------------------------------------------------------------------
+
+    def _write_slot(self, key: Key, slot: Slot) -> None:
+        ctx, first = self.ctx, self.grid.place
+        self.done[key] = SlotWriter(ctx, self.grid, slot, self.done).write()
+        self.sheet.text(_GROUP, first, f"{slot.endpoint}: {slot.group}", BOLD)
+        candidate = slot.cell(ctx, "id")
+        put(self.sheet, _CANDIDATE, first, candidate, Style("link"))
+        if slot.group not in self.weights:
+            weight = slot.cell(ctx, "weight")
+            self.weights[slot.group] = weight
+            ctx.live[f"weight {self.strategy} {slot.group}"] = weight
+
+    def _block(
+        self, what: str, endpoint: str, terms: Mapping[str, Term], style: Style, note: str
+    ) -> dict[str, Column]:
+        """Add a column for each group of an endpoint, side by side, under its weight."""
+        columns = {}
+        for group, term in terms.items():
+            place = self.grid.place
+            key = f"{endpoint} {group} {what}"
+            columns[group] = self.grid.add(key, f"{endpoint}: {group}", term, style, note=note)
+            weight = Style("link", unit="number")
+            put(self.sheet, _WEIGHT, place, self.weights[group], weight)
+            self.sheet.text(_GROUP, place, what, BOLD)
+        return columns
+
+    def _mix(self, columns: Mapping[str, Column]) -> Term:
+        """Step 9: weighted sum of neighbouring columns."""
+        (first, *_), (*_, last) = columns.values(), columns.values()
+        if len(columns) == 1 and next(iter(columns)) == "all":
+            return first.here
+        shares = np.array([float(self.weights[group].value) for group in columns])
+        title = quote_title(self.sheet.title)
+        left, right = column_letter(first.place), column_letter(last.place)
+        row = _WEIGHT + 1
+        values = np.stack([column.values for column in columns.values()])
+        text = (
+            f"SUMPRODUCT({title}!${left}${row}:${right}${row},{title}!${left}{HERE}:${right}{HERE})"
         )
-        weights = f"${first}${WEIGHT_ROW + 1}:${last}${WEIGHT_ROW + 1}"
-        formulas = (
-            f"=SUMPRODUCT({weights},{first}{row}:{last}{row})"
-            for row in range(FIRST_ROW + 1, columns.last_row + 2)
+        return Term(text, shares @ values)
+
+    def _mixed_before(self) -> dict[str, Column]:
+        """Endpoints mixed before background mortality, where groups of neighbours differ."""
+        unlike = [e for inner, outer, alike in self.pairs if not alike for e in (inner, outer)]
+        mixed = {}
+        for endpoint in dict.fromkeys(unlike):
+            curves = {g: self.done[endpoint, g].before for g in self.groups[endpoint]}
+            if tuple(curves) == ("all",):
+                mixed[endpoint] = curves["all"]
+                continue
+            note = "After step 6, to measure crossing (methods 1.3)"
+            terms = {group: column.here for group, column in curves.items()}
+            style = Style("formula", unit="number")
+            columns = self._block("before background", endpoint, terms, style, note)
+            mixed[endpoint] = self.grid.add(
+                f"{endpoint} mixed before",
+                f"{endpoint} mixed",
+                self._mix(columns),
+                SHARE,
+                note=note,
+            )
+        return mixed
+
+    # --- step 8 and 9 -----------------------------------------------------------------
+
+    def _final_groups(self) -> dict[Key, Column]:
+        """Step 8: each group's curve capped by the group's other curves."""
+        final = {}
+        for endpoint, groups in self.groups.items():
+            terms = {group: self._capped(endpoint, group) for group in groups}
+            note = "Step 8: the group's final curve"
+            for group, column in self._block("capped", endpoint, terms, SHARE, note).items():
+                final[endpoint, group] = column
+                self.ctx.columns[f"group {self.strategy} {endpoint} {group}"] = column
+        return final
+
+    def _capped(self, endpoint: str, group: str) -> Term:
+        """No more than the outer curves; with ``keep_higher`` no less than the inner ones."""
+        own = self.done[endpoint, group].after.here
+        if endpoint not in self.nested:
+            return own
+        place = self.nested.index(endpoint)
+        outer = [own]
+        for _, name, alike in self.pairs[place:]:
+            if not alike:
+                break
+            outer.append(self.done[name, group].after.here)
+        inner = [own]
+        for name, _, alike in reversed(self.pairs[:place]):
+            if not alike or group not in self.groups[name]:
+                break
+            inner.append(self.done[name, group].after.here)
+        return self._by_rule(inner, outer)
+
+    def _by_rule(self, inner: Sequence[Term], outer: Sequence[Term]) -> Term:
+        """Largest of the inner curves with ``keep_higher``, else the smallest of the outer ones."""
+        highest, lowest = _extreme("MAX", inner), _extreme("MIN", outer)
+        if len(inner) == len(outer) == 1:
+            return lowest
+        return where(self.ctx.live["crossing"].equals("keep_higher"), highest, lowest)
+
+    def _endpoints(self, final: Mapping[Key, Column]) -> dict[str, Column]:
+        """Step 9: mixing by weight, and the cap after it where groups of neighbours differ."""
+        mixed = {e: self._mix({g: final[e, g] for g in gs}) for e, gs in self.groups.items()}
+        late = self._capped_late()
+        for endpoint in dict.fromkeys(e for chains in late.values() for c in chains for e in c):
+            heading, note = f"{endpoint} mixed", "Step 9: mixed by weight, before the cap"
+            mixed[endpoint] = self.grid.add(
+                heading, heading, mixed[endpoint], SHARE, note=note
+            ).here
+        endpoints = {}
+        for endpoint in self.groups:
+            term, note = mixed[endpoint], "Step 9: weighted sum over the groups"
+            if endpoint in late:
+                inner, outer = ([mixed[e] for e in chain] for chain in late[endpoint])
+                term = self._by_rule(inner, outer)
+                note = "Step 8 after step 9, for the groups of neighbours differ"
+            column = self.grid.add(f"endpoint {endpoint}", endpoint, term, SHARE, note=note)
+            endpoints[endpoint] = column
+            self.ctx.columns[f"endpoint {self.strategy} {endpoint}"] = column
+            self.sheet.text(_GROUP, column.place, "all groups", BOLD)
+        return endpoints
+
+    def _capped_late(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Endpoints capped after mixing: the inner ones they are above, and the outer ones.
+
+        Caps go from neighbour to neighbour, outermost first (with ``keep_higher`` innermost
+        first), and after mixing from the first neighbours on whose groups differ.
+        """
+        unlike = [place for place, (*_, alike) in enumerate(self.pairs) if not alike]
+        if not unlike:
+            return {}
+        first, last = unlike[0], unlike[-1] + 1
+        chains = {}
+        for place, endpoint in enumerate(self.nested):
+            inner = self.nested[first : place + 1] if place > first else (endpoint,)
+            outer = self.nested[place : last + 1] if place < last else (endpoint,)
+            chains[endpoint] = (inner, outer)
+        return {e: c for e, c in chains.items() if len(c[0]) + len(c[1]) > 2}
+
+    # --- states and checks ------------------------------------------------------------
+
+    def _states(self, endpoints: Mapping[str, Column]) -> list[Column]:
+        """Differences of neighbouring endpoints (methods 1.1), and their sum."""
+        spec = self.ctx.results.spec
+        states: list[Column] = []
+        inner: Column | None = None
+        for state in spec.living_states:
+            outer = endpoints.get(state.endpoint)
+            if outer is None:
+                term, note = literal(0), f"No curve of {state.endpoint}"
+            elif inner is None:
+                term, note = outer.here, f"People under {state.endpoint}"
+            else:
+                term, note = outer.here - inner.here, f"{state.endpoint} less the curve within it"
+            states.append(self._state(state.id, state.label, term, note))
+            inner = outer or inner
+        assert inner is not None
+        dead = spec.dead_state
+        states.append(self._state(dead.id, dead.label, 1 - inner.here, "Everybody else"))
+        title = quote_title(self.sheet.title)
+        left, right = column_letter(states[0].place), column_letter(states[-1].place)
+        area = f"{title}!${left}{HERE}:${right}{HERE}"
+        sums = Term(f"SUM({area})", np.sum([c.values for c in states], axis=0))
+        self.grid.add("sum", "All states", sums, SHARE, note="Must be 1 (methods 10)")
+        return states
+
+    def _state(self, state: str, label: str, term: Term, note: str) -> Column:
+        column = self.grid.add(f"state {state}", label or state, term, SHARE, note=note)
+        self.ctx.columns[f"state {self.strategy} {state}"] = column
+        self.sheet.text(_GROUP, column.place, "state", BOLD)
+        return column
+
+    def _write_years(self) -> None:
+        """Write the labels of the chart's time axis: whole years, and nothing between them."""
+        place, time = self.grid.place, self.grid["t"]
+        self.sheet.text(GRID_HEADING, place, "Chart: years", Style("header", align="right"))
+        every_, _ = label_every(float(time.values[1]), shown_until(self.ctx))
+        for row in range(0, self.grid.rows, every_):
+            cell = time.at(row)
+            label = Term(f"ROUND({cell.text},1)", float(np.round(cell.value, 1)))
+            put(self.sheet, GRID_ROW + row, place, label, Style("formula", align="right"))
+        self.grid.place += 2
+
+
+class _Checks:
+    """What the sheet ``Checks`` shows of a trace, to the right of its columns."""
+
+    def __init__(self, trace: _Trace, states: Sequence[Column], alive: Column) -> None:
+        self.trace, self.states, self.alive = trace, states, alive
+        self.ctx, self.sheet, self.strategy = trace.ctx, trace.sheet, trace.strategy
+        self.place, self.row = trace.grid.place, GRID_HEADING
+        self.tolerance = self.ctx.constants.term(
+            TOLERANCE, "How far occupancy may stray from 0 to 1"
         )
-        sheet.formula_column(FIRST_ROW, column, formulas, curve, _LIVE)
+        header = Style("header", align="right")
+        self.sheet.text(self.row, self.place, "Checks of this trace", Style("header"))
+        self.sheet.text(self.row, self.place + 1, "Value", header)
+        self.sheet.text(self.row, self.place + 2, "Boundaries", header)
+
+    def line(self, words: str, term: Term, key: str = "") -> Term:
+        """Write one line; ``key`` makes its cell known, followed by the strategy."""
+        self.row += 1
+        self.sheet.text(self.row, self.place, words)
+        result = put(self.sheet, self.row, self.place + 1, term, Style("formula", align="right"))
+        if key:
+            self.ctx.live[f"{key} {self.strategy}"] = result
+        return result
+
+    def write(self, mixed: Mapping[str, Column]) -> None:
+        """Write identities (methods 10) and crossing (methods 1.3)."""
+        first, last = self.states[0], self.states[-1]
+        rows = len(first.values)
+        area = self.sheet.range(GRID_ROW, first.place, GRID_ROW + rows - 1, last.place)
+        shares = np.stack([column.values for column in self.states])
+        self.line(
+            "Smallest share in any state", Term(f"MIN({area})", shares.min()), "smallest share"
+        )
+        self.line("Largest share in any state", Term(f"MAX({area})", shares.max()), "largest share")
+        sums = self.trace.grid["sum"].all
+        most = Term(f"MAX({sums.text})", float(np.max(sums.value)))
+        least = Term(f"MIN({sums.text})", float(np.min(sums.value)))
+        self.line("Furthest that the states are from 1", largest(most - 1, 1 - least), "sum off")
+        rise = (self.alive.ends - self.alive.starts > self.tolerance) * literal(1)
+        count = Term(f"SUMPRODUCT({rise.text})", float(np.sum(rise.value)))
+        self.line("Cycles in which the dead become fewer", count, "dead falls")
+        self._crossing(mixed)
+
+    def _crossing(self, mixed: Mapping[str, Column]) -> None:
+        """Person-time moved by the cap, before background mortality."""
+        trace, live = self.trace, self.ctx.live
+        top = self.row + 1
+        moved, at = 0.0, 0.0
+        for inner, outer, alike in trace.pairs:
+            for group in trace.groups[inner] if alike else ("",):
+                if alike:
+                    low, high = (trace.done[e, group].before for e in (inner, outer))
+                    weight: Term | int = trace.weights[group]
+                else:
+                    low, high, weight = mixed[inner], mixed[outer], 1
+                words = f"Years that {inner} is above {outer}" + (f", {group}" if group else "")
+                years, boundaries = self._above(low, high)
+                moved += self.line(words, weight * years).value
+                put(self.sheet, self.row, self.place + 2, boundaries, Style("formula"))
+                at += boundaries.value
+        years_moved, boundaries_moved = (
+            Term(f"SUM({self.sheet.range(top, place, self.row, place)})", value)
+            if trace.pairs
+            else literal(0)
+            for place, value in ((self.place + 1, moved), (self.place + 2, at))
+        )
+        total = self.line(
+            "Years moved by the cap, before background mortality", years_moved, "crossing years"
+        )
+        put(self.sheet, self.row, self.place + 2, boundaries_moved, Style("formula"))
+        count = Term(self.sheet.ref(self.row, self.place + 2), at)
+        weights = self.ctx.columns["weight plain"].all
+        years = self.line("Life years, undiscounted", sum_of_products(weights, self.alive.all))
+        share = where(years > 0, total / years, 0)
+        self.line("Share of life years moved by the cap", share, "crossing share")
+        broken = every(live["crossing"].equals("error"), count > 0)
+        self.line("Curves cross and must not (1: yes)", where(broken, 1, 0), "crossing error")
+
+    def _above(self, low: Column, high: Column) -> tuple[Term, Term]:
+        """Person-years and boundaries of the horizon at which a curve is above its outer one."""
+        weights, k = self.ctx.columns["weight plain"], self.trace.grid["k"]
+        excess = (low.all - high.all) * (low.all > high.all)
+        inside = (low.all - high.all > self.tolerance) * (k.all <= self.ctx.live["cycles"])
+        return (
+            sum_of_products(weights.all, excess),
+            Term(f"SUMPRODUCT({inside.text})", float(np.sum(inside.value))),
+        )
 
 
-def _mixed(trace: StrategyTrace, keys: list[tuple[str, str]]) -> FloatArray:
-    total = np.zeros(len(trace.time))
-    for key in keys:
-        total += trace.weights[key[1]][0] * trace.group_curves[key][0]
-    return total
-
-
-def _write_states(ctx: Context, sheet: Sheet, trace: StrategyTrace, columns: TraceColumns) -> None:
-    spec = ctx.results.spec
-    inner: str | None = None
-    rows = range(FIRST_ROW + 1, columns.last_row + 2)
-    for state in spec.living_states:
-        column = columns.states[state.id]
-        outer = columns.endpoints.get(state.endpoint)
-        occupancy = trace.occupancy[state.id][0]
-        sheet.text(HEADING_ROW, column, state.label, Style("header", align="right"))
-        if outer is None:
-            sheet.text(WEIGHT_ROW, column, "no such curve", NOTE)
-            sheet.block(FIRST_ROW, column, occupancy[:, None], [_CURVE])
-            continue
-        letter = column_letter(outer)
-        minus = "" if inner is None else "-" + inner
-        formulas = (f"={letter}{row}{minus}{row if minus else ''}" for row in rows)
-        sheet.formula_column(FIRST_ROW, column, formulas, occupancy, _LIVE)
-        inner = letter
-    dead = spec.dead_state
-    column = columns.states[dead.id]
-    sheet.text(HEADING_ROW, column, dead.label, Style("header", align="right"))
-    formulas = (f"=1-{inner}{row}" for row in rows)
-    sheet.formula_column(FIRST_ROW, column, formulas, trace.occupancy[dead.id][0], _LIVE)
-
-
-def _write_years(sheet: Sheet, columns: TraceColumns, length: float, until: float) -> None:
-    """Write the labels of the chart's time axis: whole years as text, and nothing between them."""
-    sheet.text(HEADING_ROW, columns.years, "Chart: years", Style("header", align="right"))
-    every, years = label_every(length, until)
-    for label, cycle in enumerate(range(0, columns.rows, every)):
-        style = Style("value", align="right")
-        sheet.text(FIRST_ROW + cycle, columns.years, str(label * years), style)
+def _extreme(name: str, terms: Sequence[Term]) -> Term:
+    """``MAX`` or ``MIN`` of several curves, row by row."""
+    if len(terms) == 1:
+        return terms[0]
+    function = np.maximum if name == "MAX" else np.minimum
+    value = reduce(function, (term.value for term in terms))
+    return Term(f"{name}({','.join(term.text for term in terms)})", value)
 
 
 def state_chart(ctx: Context, strategy: str) -> tuple[Any, str]:
     """Stacked areas of the states over time, and the words that describe them."""
-    trace, columns = ctx.traces[strategy], trace_columns(ctx.traces[strategy])
-    sheet = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
+    spec = ctx.results.spec
+    states = [state.id for state in (*spec.living_states, spec.dead_state)]
+    columns = {state: ctx.columns[f"state {strategy} {state}"] for state in states}
+    sheet = columns[states[0]].sheet
+    time = ctx.columns["t"].values
     until = shown_until(ctx)
-    length = float(trace.time[1])
-    every, _ = label_every(length, until)
-    last = min(columns.last_row, FIRST_ROW + round(until / length))
-    time = Cells(sheet, columns.years, FIRST_ROW, last)
+    step, _ = label_every(float(time[1]), until)
+    last = min(GRID_ROW + len(time) - 1, GRID_ROW + round(until / float(time[1])))
+    labels = columns[states[-1]].place + 2
     series = [
         Series(
             name=ctx.state_label(state),
-            x=time,
-            y=Cells(sheet, place, FIRST_ROW, last),
+            x=Cells(sheet, labels, GRID_ROW, last),
+            y=Cells(sheet, column.place, GRID_ROW, last),
             colour=ctx.state_colour(state),
         )
-        for state, place in columns.states.items()
+        for state, column in columns.items()
     ]
     title = f"Where people are over time: {ctx.label(strategy)}"
     chart = area_chart(
@@ -212,6 +432,6 @@ def state_chart(ctx: Context, strategy: str) -> tuple[Any, str]:
         series,
         Axis(title="Years since start", grid=False),
         Axis(title="Share of people", low=0, high=1, step=0.2, number_format="0%"),
-        every,
+        step,
     )
     return chart, f"{title}. Stacked shares of people in each state over {until:g} years."

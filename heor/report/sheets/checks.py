@@ -9,7 +9,6 @@ import numpy as np
 from heor.analyses.cea import COST_TOLERANCE, QALY_TOLERANCE
 from heor.analyses.psa_results import Crossing
 from heor.engine.trace import TOLERANCE as OCCUPANCY_TOLERANCE
-from heor.report.sheets.calc_trace import FIRST_ROW, trace_columns
 from heor.report.sheets.layout import CHANGE_TOLERANCE, Context, head, heading, table_head
 from heor.report.xlsx import AFTER, LABEL, WRAP, Sheet, Style, cell_name
 
@@ -85,26 +84,22 @@ def _write_identities(ctx: Context, sheet: Sheet, row: int) -> int:
             "0 or more",
             lambda cell: f"{cell}>=-{qaly}",
         )
-        trace, columns = ctx.traces[strategy], trace_columns(ctx.traces[strategy])
-        title = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
-        places = list(columns.states.values())
-        area = title.range(FIRST_ROW, places[0], columns.last_row, places[-1])
-        smallest = min(float(v[0].min()) for v in trace.occupancy.values())
-        add(
-            f"{label}: smallest share in any state at any time",
-            f"MIN({area})",
-            smallest,
-            "0 or more",
-            lambda cell: f"{cell}>=-{qaly}",
-        )
-        largest = max(float(v[0].max()) for v in trace.occupancy.values())
-        add(
-            f"{label}: largest share in any state at any time",
-            f"MAX({area})",
-            largest,
-            "1 or less",
-            lambda cell: f"{cell}<=1+{qaly}",
-        )
+        for key, words, must, test in (
+            ("smallest share", "smallest share in any state at any time", "0 or more", "{}>=-{}"),
+            ("largest share", "largest share in any state at any time", "1 or less", "{}<=1+{}"),
+            ("sum off", "furthest that the states' sum is from 1", "about 0", "{}<={}"),
+            ("dead falls", "cycles in which the dead become fewer", "0", "{}=0"),
+            ("crossing error", "curves cross under the rule “error” (1: yes)", "0", "{}=0"),
+        ):
+            found = ctx.live[f"{key} {strategy}"]
+            add(f"{label}: {words}", found.text, found.value, must, _test(test, qaly))
+    for key, words in (
+        ("rows missing", "Horizon longer than the rows of the calculation sheets (1: yes)"),
+        ("steps missing", "Curves in use that need a step the trace has no column for"),
+        ("norms missing", "Ages without a utility norm that the settings need"),
+    ):
+        if key in ctx.live:
+            add(words, ctx.live[key].text, ctx.live[key].value, "0", lambda cell: f"{cell}=0")
     sheet.text(row, 0, "Input cells that differ from those the results were made with")
     count = ctx.live["inputs changed"].text
     sheet.formula(row, 1, f"={count}", 0.0, Style("link", align="right"))
@@ -120,6 +115,11 @@ def _write_identities(ctx: Context, sheet: Sheet, row: int) -> int:
     row += 1
     ctx.cells["identities"] = sheet.range(first, 3, row - 1, 3)
     return row
+
+
+def _test(template: str, tolerance: str) -> Callable[[str], str]:
+    """Give the condition of a cell that a template compares with a tolerance."""
+    return lambda cell: template.format(cell, tolerance)
 
 
 def _write_warnings(ctx: Context, sheet: Sheet, row: int) -> int:

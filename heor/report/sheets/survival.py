@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from heor.report.charts import REFERENCE_COLOUR, Axis, Cells, Series, colour_of, xy_chart
+from heor.report.live import GRID_ROW, Column, put
 from heor.report.sheets.base_case import DASH
-from heor.report.sheets.calc_trace import FIRST_ROW, shown_until, state_chart, trace_columns
+from heor.report.sheets.calc_trace import shown_until, state_chart
 from heor.report.sheets.layout import Context, fit_height, head, heading, table_head
 from heor.report.xlsx import AFTER, HEADER, NOTE, WRAP, Sheet, Style, cell_name
 from heor.spec.parameters import FloatArray
@@ -40,6 +41,7 @@ SECOND_COLUMN, MOST_CHARTS = 5, 200
 
 _SHARE = Style("value", unit="share", align="right")
 _YEARS = Style("value", unit="year")
+_LANDMARK = Style("link", unit="share")
 _ENDPOINT_NAMES = {
     "os": "Overall survival",
     "pfs": "Progression-free survival",
@@ -151,12 +153,11 @@ def _curve(ctx: Context, key: _Key) -> FloatArray | None:
     return None if curve is None else curve[0]
 
 
-def _column_of(ctx: Context, key: _Key) -> int:
+def _column_of(ctx: Context, key: _Key) -> Column:
     strategy, endpoint, group = key
-    columns = trace_columns(ctx.traces[strategy])
     if group == ALL:
-        return columns.endpoints[endpoint]
-    return columns.groups[endpoint, group]
+        return ctx.columns[f"endpoint {strategy} {endpoint}"]
+    return ctx.columns[f"group {strategy} {endpoint} {group}"]
 
 
 def _shown_curves(ctx: Context) -> list[_Key]:
@@ -192,12 +193,9 @@ def _write_landmarks(ctx: Context, sheet: Sheet, row: int) -> int:
         median = crossing_time(time, curve, 0.5)
         shown = DASH if not median else median * UNITS_PER_YEAR["month"]
         sheet.cell(row, 3, shown, Style("value", unit="month", align="right"))
-        trace_sheet = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
         for offset, year in enumerate(years):
             nearest = int(np.abs(time - year).argmin())
-            source = trace_sheet.ref(FIRST_ROW + nearest, _column_of(ctx, key))
-            style = Style("link", unit="share")
-            sheet.formula(row, 4 + offset, f"={source}", float(curve[nearest]), style)
+            put(sheet, row, 4 + offset, _column_of(ctx, key).at(nearest), _LANDMARK)
         row += 1
     return row
 
@@ -407,10 +405,10 @@ def _series(
 ) -> list[Series]:
     strategy, _, _ = key
     trace = ctx.traces[strategy]
-    source = ctx.book.sheets[ctx.cells[f"trace {strategy}"]]
-    last = FIRST_ROW + int(np.searchsorted(trace.time, until + 1e-9)) - 1
-    time = Cells(source, 1, FIRST_ROW, last)
-    curve = Cells(source, _column_of(ctx, key), FIRST_ROW, last)
+    column = _column_of(ctx, key)
+    last = GRID_ROW + int(np.searchsorted(trace.time, until + 1e-9)) - 1
+    time = Cells(column.sheet, 1, GRID_ROW, last)
+    curve = Cells(column.sheet, column.place, GRID_ROW, last)
     series = [Series(name=label, x=time, y=curve, colour=colour)]
     if key in observed:
         points = observed[key]

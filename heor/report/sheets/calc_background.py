@@ -1,0 +1,265 @@
+"""``Calc Background``: the general population's survival and utility norms (methods 1.7 and 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from heor.report.live import (
+    GRID_HEADING,
+    GRID_ROW,
+    Column,
+    Grid,
+    Term,
+    exp,
+    ln,
+    put,
+    smallest,
+    some,
+    where,
+    whole,
+)
+from heor.report.lookup import index
+from heor.report.sheets.calc_time import boundaries, new_grid
+from heor.report.sheets.layout import Context
+from heor.report.xlsx import BOLD, HEADING, Sheet, Style
+
+TITLE_BACKGROUND = "Calc Background"
+
+_HEAD = 3
+_SHARE = Style("formula", unit="number")
+_RATE = Style("formula", unit="number")
+_COUNT = Style("formula", unit="integer")
+_LINK = Style("link", unit="number")
+
+#: Largest exponent of the ratio of the two sexes' survival, as in the engine.
+_LIMIT = 700
+
+_SEXES = (("male", "men"), ("female", "women"))
+
+#: Columns between the cycle grid and the table by age.
+_GAP = 1
+
+
+def has_background(ctx: Context) -> bool:
+    """Whether the study has a population: life table, start age and share of men."""
+    return all(key in ctx.live for key in ("life_table age", "start_age", "male_share"))
+
+
+def _has_norms(ctx: Context) -> bool:
+    return all(f"life_table utility_{sex}" in ctx.live for sex in ("male", "female"))
+
+
+def write_background(ctx: Context, sheet: Sheet) -> None:
+    """Fill the sheet and make its columns known."""
+    notes = (
+        "Survival of the general population from the start age on, and its utility norms, from the "
+        "life table (methods 1.7 and 4).",
+        "Within a year of age the hazard is constant, −ln(1 − q); to the right the table by age.",
+    )
+    grid = new_grid(ctx, sheet, "Background mortality and utility norms", notes)
+    columns = 8 + (6 if _has_norms(ctx) else 0)
+    ages = _ages(ctx, sheet, grid.place + columns + _GAP)
+    start = _start(ctx, sheet, ages)
+    k = boundaries(grid)
+    t = ctx.columns["t"]
+    time = grid.add("t", "Time, years", t.here, _LINK, note="From Calc Time")
+    men, women = _since(ctx, grid, ages, start, "", time.here)
+    share = ctx.live["male_share"]
+    alive = grid.add(
+        "alive",
+        "Alive, N",
+        share * exp(-men.here) + (1 - share) * exp(-women.here),
+        _SHARE,
+        note="N: both sexes, by their shares at the start",
+    )
+    previous = alive.previous
+    ratio = where(previous > 0, alive.here / previous, 0)
+    grid.add(
+        "ratio",
+        "N over N one row above",
+        where(k.here.equals(0), 1, ratio),
+        _SHARE,
+        note="Share of the population that survives the cycle that ends here",
+    )
+    ctx.columns["background"], ctx.columns["background ratio"] = alive, grid["ratio"]
+    if _has_norms(ctx):
+        _norms(ctx, grid, ages, start)
+    if grid.place != columns:
+        raise ValueError(f"{sheet.title}: {grid.place} columns instead of {columns}")
+    sheet.widths((24, 11, *([12.5] * (columns - 2)), 3, *([11] * len(ages.columns))))
+    sheet.freeze(GRID_ROW, 2)
+    sheet.print_setup(
+        repeat=(GRID_HEADING, GRID_HEADING), area=(0, 0, GRID_ROW + 53, columns - 1), pages=1
+    )
+
+
+def _ages(ctx: Context, sheet: Sheet, place: int) -> Grid:
+    """Write the table by age: hazards, and their sums from the first age on."""
+    live = ctx.live
+    count = len(live["life_table age"].value)
+    ages = Grid(sheet, count, place=place)
+    sheet.text(GRID_HEADING - 2, place, "By age", HEADING)
+    heading = sheet.ref(GRID_HEADING, place)
+    number = Term(f"ROW()-ROW({heading})", np.arange(1.0, count + 1))
+    row = ages.add("row", "Row", number, _COUNT, note="Row of the life table")
+    age = index(live["life_table age"], row.here)
+    ages.add("age", "Age, years", age, _COUNT, note="Exact age from which the row holds")
+    for sex, words in _SEXES:
+        _hazards(ctx, ages, sex, words)
+    if _has_norms(ctx):
+        for sex, words in _SEXES:
+            norm = index(live[f"life_table utility_{sex}"], row.here)
+            there = Term(f"ISNUMBER({norm.text})", ~np.isnan(norm.value))
+            ages.add(
+                f"norm {sex}",
+                f"Norm, {words}",
+                where(there, Term(norm.text, np.nan_to_num(norm.value)), 0),
+                Style("formula", unit="utility"),
+                note="Population utility norm; 0 where the table has none",
+            )
+            ages.add(
+                f"given {sex}",
+                f"Norm given, {words}",
+                where(there, 1, 0),
+                _COUNT,
+                note="1 where the table has a norm",
+            )
+    return ages
+
+
+def _hazards(ctx: Context, ages: Grid, sex: str, words: str) -> None:
+    """Add a sex's probabilities of death, hazards and cumulative hazards by age."""
+    row = ages["row"].here
+    first = row.equals(1)
+    chance = ages.add(
+        f"q {sex}",
+        f"q, {words}",
+        index(ctx.live[f"life_table {sex}"], row),
+        _RATE,
+        note="Probability of death within the year",
+    )
+    own = -ln(1 - chance.here)
+    last_open = np.maximum.accumulate(np.where(chance.values < 1, np.arange(ages.rows), 0))
+    hazard = ages.add_recursion(
+        f"hazard {sex}",
+        f"Hazard, {words}, per year",
+        lambda above: where(chance.here < 1, own, above),
+        np.asarray(own.value, dtype=float)[last_open],
+        _RATE,
+        start=own,
+        at_start=first,
+        note="−ln(1 − q); where q is 1 that of the age before",
+    )
+    ages.add_recursion(
+        f"sum {sex}",
+        f"Cumulative hazard, {words}",
+        lambda above: above + hazard.previous,
+        np.concatenate(([0.0], np.cumsum(hazard.values)[:-1])),
+        _RATE,
+        start=0,
+        at_start=first,
+        note="Up to the exact age, from the first age of the table",
+    )
+
+
+def _start(ctx: Context, sheet: Sheet, ages: Grid) -> dict[str, Term]:
+    """Write where the cohort starts in the table by age."""
+    live = ctx.live
+    row = _HEAD
+
+    def line(words: str, term: Term, style: Style = _RATE) -> Term:
+        nonlocal row
+        row += 1
+        sheet.text(row, 0, words, BOLD)
+        return put(sheet, row, 2, term, style)
+
+    since = line("Years from the first age to the start", live["start_age"] - ages["age"].at(0))
+    last = Term(f"MAX({ages['row'].all.text})", float(ages.rows))
+    place = line("Row of the start age", smallest(whole(since) + 1, last), _COUNT)
+    beyond = since - (place - 1)
+    found = {"since": since, "last": last, "row": place}
+    for sex, words in _SEXES:
+        at = index(ages[f"sum {sex}"].all, place) + index(ages[f"hazard {sex}"].all, place) * beyond
+        found[sex] = line(f"Cumulative hazard at the start, {words}", at)
+    if _has_norms(ctx):
+        share = live["male_share"]
+        men, women = (index(ages[f"norm {sex}"].all, place) for sex in ("male", "female"))
+        age_norm = share * men + (1 - share) * women
+        live["norm start"] = line("Utility norm at the start", age_norm)
+        live["norms missing"] = line(
+            "Ages of the horizon without a norm", _lacking(ctx, ages, found), _COUNT
+        )
+    return found
+
+
+def _lacking(ctx: Context, ages: Grid, start: dict[str, Term]) -> Term:
+    """Ages from the start to the horizon whose norm is wanted and left blank by the table."""
+    live, rows = ctx.live, ages["row"].all
+    last = whole(start["since"] + live["cycles"] * live["cycle"]) + 1
+    given = ages["given male"].all * ages["given female"].all
+    lived = (rows >= start["row"]) * (rows <= last) * (1 - given)
+    count = Term(f"SUMPRODUCT({lived.text})", float(np.sum(lived.value)))
+    wanted = some(
+        live["age_adjusted_utilities"].equals("yes"), live["utility_cap"].equals("population_norm")
+    )
+    return where(wanted, count, 0)
+
+
+def _since(
+    ctx: Context, grid: Grid, ages: Grid, start: dict[str, Term], when: str, time: Term
+) -> tuple[Column, Column]:
+    """Cumulative hazards of men and women from the start to a time."""
+    at = " in mid-cycle" if when else ""
+    since = start["since"] + time
+    row = grid.add(
+        f"row{when}",
+        f"Row of the age{at}",
+        smallest(whole(since) + 1, start["last"]),
+        _COUNT,
+        note="In the table by age; past its end the last row",
+    )
+    beyond = grid.add(
+        f"beyond{when}",
+        f"Years since that age{at}",
+        since - (row.here - 1),
+        _RATE,
+        note="Exact age less the age of the row",
+    )
+    columns = []
+    for sex, words in _SEXES:
+        hazard, up_to = ages[f"hazard {sex}"].all, ages[f"sum {sex}"].all
+        to_now = index(up_to, row.here) + index(hazard, row.here) * beyond.here
+        columns.append(
+            grid.add(
+                f"{sex}{when}",
+                f"Hazard since the start, {words}{at}",
+                to_now - start[sex],
+                _RATE,
+                note="H(age) − H(start age)",
+            )
+        )
+    return columns[0], columns[1]
+
+
+def _norms(ctx: Context, grid: Grid, ages: Grid, start: dict[str, Term]) -> None:
+    """Norms at mid-cycle, weighted by the sexes' shares among survivors (methods 4)."""
+    live = ctx.live
+    men, women = _since(ctx, grid, ages, start, " middle", ctx.columns["middle"].here)
+    limit = ctx.constants.term(_LIMIT, "Largest exponent that formulas hand to EXP")
+    share = live["male_share"]
+    among = grid.add(
+        "share middle",
+        "Men among survivors in mid-cycle",
+        share / (share + (1 - share) * exp(smallest(men.here - women.here, limit))),
+        _SHARE,
+        note="Their share at the start, by the survival of each sex",
+    )
+    row = grid["row middle"].here
+    norm = [index(ages[f"norm {sex}"].all, row) for sex, _ in _SEXES]
+    ctx.columns["norm"] = grid.add(
+        "norm",
+        "Utility norm",
+        among.here * norm[0] + (1 - among.here) * norm[1],
+        Style("formula", unit="utility"),
+        note="Of the general population in mid-cycle, at whole ages",
+    )

@@ -1,0 +1,334 @@
+"""``Calc Curves``: the candidate in use of every strategy, endpoint and group, with its numbers.
+
+A row is a slot. Its numbers come from the row of the table ``curves`` that is chosen, by INDEX, so
+a candidate may differ from another in family, unit and modifiers (methods 1.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from heor.engine.survival import CURVES, step_excel, step_survival
+from heor.report.live import Term, choose, every, exp, put, some, where
+from heor.report.lookup import index
+from heor.report.sheets.layout import Context
+from heor.report.xlsx import BOLD, HEADER, NOTE, TITLE, Sheet, Style
+from heor.spec.parameters import FloatArray
+from heor.spec.records import Curve, KaplanMeier, Spec
+
+TITLE_CURVES = "Calc Curves"
+
+KAPLAN_MEIER, POST_PROGRESSION = "kaplan_meier", "post_progression"
+EXPONENTIAL = "exponential"
+
+#: Row of the headings, and the notes above them.
+_NOTES, _HEADING = 3, 4
+
+_TEXT, _NUMBER = Style("formula"), Style("formula", align="right")
+
+#: Columns of ``curves`` that every slot shows, with headings.
+_COLUMNS = {
+    "id": "Candidate in use",
+    "family": "Family",
+    "weight": "Weight",
+    "per year": "Time units per year",
+    "p1": "Family parameter 1",
+    "p2": "Family parameter 2",
+    "p3": "Family parameter 3",
+    "delay": "Delay",
+    "acceleration": "Acceleration factor",
+    "hazard_ratio": "Hazard ratio",
+    "hr_from": "Ratio wanes from",
+    "hr_until": "Ratio is 1 from",
+    "has_hr_until": "Wanes (1: yes)",
+    "cure_fraction": "Cured share",
+    "early_mortality": "Early mortality",
+    "early_period": "Early period",
+    "km_until": "Kaplan-Meier until",
+    "has_km_until": "Kaplan-Meier first (1: yes)",
+    "pps_family": "Family after progression",
+    "q1": "Parameter 1 after progression",
+    "q2": "Parameter 2 after progression",
+    "q3": "Parameter 3 after progression",
+    "pfs_death_share": "Deaths among PFS events",
+}
+_TEXTS = ("id", "family", "pps_family")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the candidates of a slot, taken together, need: a column each on the trace sheet."""
+
+    families: tuple[str, ...]
+    pps_families: tuple[str, ...]
+    kaplan_meier: bool
+    km_first: bool
+    hazard_ratio: bool
+    waning: bool
+    cure: bool
+    early: bool
+
+    @property
+    def parametric(self) -> tuple[str, ...]:
+        """Families with a formula of their own."""
+        return tuple(f for f in self.families if f in CURVES)
+
+    @property
+    def post_progression(self) -> bool:
+        """Whether a candidate builds OS from the group's PFS."""
+        return POST_PROGRESSION in self.families
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One strategy, endpoint and group: its candidates and the cells of the one in use."""
+
+    strategy: str
+    endpoint: str
+    group: str
+    candidates: tuple[Curve, ...]
+    needs: Needs
+
+    @property
+    def name(self) -> str:
+        """``strategy.endpoint.group``, as scenarios name it."""
+        return f"{self.strategy}.{self.endpoint}.{self.group}"
+
+    def cell(self, ctx: Context, key: str) -> Term:
+        """Cell of the sheet ``Calc Curves`` with a number of the candidate in use."""
+        return ctx.live[f"curve {self.name} {key}"]
+
+
+def slots_of(spec: Spec, strategy: str) -> dict[tuple[str, str], Slot]:
+    """Give a strategy's slots by (endpoint, group): inner endpoints first, ``os`` last."""
+    members: dict[tuple[str, str], list[Curve]] = {}
+    for curve in spec.curves:
+        if curve.strategy == strategy:
+            members.setdefault((curve.endpoint, curve.group), []).append(curve)
+    found = tuple(dict.fromkeys(endpoint for endpoint, _ in members))
+    nested = [e for e in spec.nested_endpoints if e in found and e != "os"]
+    order = (*nested, *(e for e in found if e not in nested and e != "os"), "os")
+    slots: dict[tuple[str, str], Slot] = {}
+    for endpoint in order:
+        for key in (k for k in members if k[0] == endpoint):
+            needs = _needs(members[key], slots.get(("pfs", key[1])))
+            slots[key] = Slot(strategy, *key, tuple(members[key]), needs)
+    return slots
+
+
+def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
+    after = any(c.family == POST_PROGRESSION for c in candidates)
+    return Needs(
+        families=tuple(dict.fromkeys(c.family for c in candidates)),
+        pps_families=tuple(dict.fromkeys(c.pps_family for c in candidates if c.pps_family)),
+        kaplan_meier=any(c.family == KAPLAN_MEIER or c.km_until is not None for c in candidates),
+        km_first=any(c.km_until is not None for c in candidates),
+        hazard_ratio=any(c.hazard_ratio is not None for c in candidates),
+        waning=any(c.hr_until is not None for c in candidates),
+        cure=any(c.cure_fraction is not None for c in candidates)
+        or (after and pfs is not None and pfs.needs.cure),
+        early=any(c.early_mortality is not None for c in candidates),
+    )
+
+
+def family_formula(
+    ctx: Context,
+    families: Sequence[str],
+    chosen: Term,
+    parameters: Sequence[Term],
+    time: Term,
+) -> Term:
+    """Give S(time) of the chosen family, one of ``families``; 1 where it is none of them."""
+    return choose(
+        chosen,
+        [
+            (name, Term(_text(ctx, name, parameters, time), _value(name, chosen, parameters, time)))
+            for name in families
+        ],
+        1,
+    )
+
+
+def _text(ctx: Context, name: str, parameters: Sequence[Term], time: Term) -> str:
+    family = CURVES[name]
+    text = family.excel([p.text for p in parameters[: len(family.parameters)]], time.text)
+    return ctx.constants.lift(text, f"Number in the formula of the {name} family (methods 2)")
+
+
+def _value(name: str, chosen: Term, parameters: Sequence[Term], time: Term) -> FloatArray:
+    """Survival by the engine's family; of no meaning where another family is chosen."""
+    times = np.atleast_1d(np.asarray(time.value, dtype=float))
+    if chosen.value != name:
+        return np.ones(np.shape(time.value))
+    family = CURVES[name]
+    values = [np.array([[float(p.value)]]) for p in parameters[: len(family.parameters)]]
+    with np.errstate(divide="ignore"):
+        log_times = np.log(times)
+    survival = np.empty((1, len(times)))
+    family.survival(times, log_times, values, survival)
+    return survival.reshape(np.shape(time.value))
+
+
+def observed(ctx: Context, slot: Slot, years: Term) -> Term:
+    """Kaplan-Meier survival of a slot at a time in years, as steps (methods 1.6)."""
+    times, survival = (ctx.live[f"km {slot.name} {what}"] for what in ("time", "survival"))
+    text = ctx.constants.lift(
+        step_excel(years.text, times.text, survival.text),
+        "Share by which a time may miss a Kaplan-Meier step",
+    )
+    table = KaplanMeier(
+        strategy=slot.strategy,
+        endpoint=slot.endpoint,
+        group=slot.group,
+        time=np.asarray(times.value, dtype=float),
+        survival=np.asarray(survival.value, dtype=float),
+        at_risk=np.zeros(0),
+        events=np.zeros(0),
+        time_unit="year",
+        source="",
+    )
+    return Term(text, step_survival(table, years.value))
+
+
+def write_curves(ctx: Context, sheet: Sheet) -> None:
+    """Fill the sheet; a slot's cells are known as ``curve <strategy>.<endpoint>.<group> <key>``."""
+    sheet.text(0, 0, "Curves in use", TITLE)
+    sheet.text(
+        1,
+        0,
+        "A row for each strategy, endpoint and group: the candidate chosen on Control, and its "
+        "numbers from the table curves, times in its own unit (methods 1.2).",
+        NOTE,
+    )
+    sheet.text(2, 0, "A blank cell of the table counts as the number that changes nothing.", NOTE)
+    row = _HEADING + 1
+    lacking = 0.0
+    for strategy in ctx.strategies:
+        slots = slots_of(ctx.results.spec, strategy)
+        for slot in slots.values():
+            _write_slot(ctx, sheet, row, slot, slots.get(("pfs", slot.group)))
+            lacking += slot.cell(ctx, "lacking").value
+            row += 1
+    _headings(sheet)
+    count = Term(f"SUM({sheet.range(_HEADING + 1, _LACKING, row - 1, _LACKING)})", lacking)
+    sheet.text(row + 1, 0, "Curves in use that need a step this workbook has no column for", BOLD)
+    ctx.live["steps missing"] = put(sheet, row + 1, _LACKING, count, _NUMBER)
+    sheet.freeze(_HEADING + 1, 3)
+    sheet.print_setup(repeat=(_HEADING, _HEADING), large=True)
+
+
+#: Columns of the sheet after the slot's name and its row in the table.
+_FIRST = 4
+_DERIVED = {
+    "stay": "Stay progressed, per cycle",
+    "arrive": "New progressions alive at the cycle's end",
+    "join": "Tail × this after Kaplan-Meier",
+    "cure": "Cured share in use",
+    "lacking": "Needs what the trace lacks (1: yes)",
+}
+_DERIVED_NOTES = {
+    "stay": "e^(−λΔ), methods 1.5",
+    "arrive": "(1 − e^(−λΔ))/(λΔ), methods 1.5",
+    "join": "KM(τ)/S(τ), methods 1.6",
+    "cure": "That of the PFS where OS is built from it",
+    "lacking": "A family or modifier that no candidate had when heor wrote this; run it again",
+}
+_LACKING = _FIRST + len(_COLUMNS) + len(_DERIVED) - 1
+
+
+def _headings(sheet: Sheet) -> None:
+    names = ("Strategy", "Endpoint", "Group", "Row in curves", *_COLUMNS.values())
+    for column, name in enumerate((*names, *_DERIVED.values())):
+        sheet.text(_HEADING, column, name, HEADER if column < 3 else Style("header", align="right"))
+    for column, key in enumerate(_DERIVED, start=len(names)):
+        sheet.text(_NOTES, column, _DERIVED_NOTES[key], Style("note", wrap=True))
+    sheet.height(_NOTES, 66)
+    sheet.height(_HEADING, 56)
+    widths = [30 if key == "id" else 15 if key in _TEXTS else 11 for key in _COLUMNS]
+    sheet.widths((16, 10, 15, 8, *widths, *([12] * len(_DERIVED))))
+
+
+def _write_slot(ctx: Context, sheet: Sheet, row: int, slot: Slot, pfs: Slot | None) -> None:
+    for column, text in enumerate((slot.strategy, slot.endpoint, slot.group)):
+        sheet.text(row, column, text)
+    chosen = put(sheet, row, 3, ctx.live[f"row {slot.name}"], Style("link", align="right"))
+    known = f"curve {slot.name}"
+    column = _FIRST
+    for key in _COLUMNS:
+        style = _TEXT if key in _TEXTS else _NUMBER
+        term = index(ctx.live[f"curves {key}"], chosen)
+        ctx.live[f"{known} {key}"] = put(sheet, row, column, term, style)
+        column += 1
+    after = EXPONENTIAL in slot.needs.pps_families
+    derived: dict[str, tuple[bool, Callable[[], Term]]] = {
+        "stay": (after, lambda: exp(-_step(ctx, slot))),
+        "arrive": (after, lambda: _arrive(ctx, _step(ctx, slot))),
+        "join": (slot.needs.km_first, lambda: _join(ctx, slot)),
+        "cure": (slot.needs.cure, lambda: _cure(ctx, slot, pfs)),
+        "lacking": (True, lambda: _lacking(ctx, slot)),
+    }
+    for key, (wanted, make) in derived.items():
+        if wanted:
+            ctx.live[f"{known} {key}"] = put(sheet, row, column, make(), _NUMBER)
+        column += 1
+
+
+def _step(ctx: Context, slot: Slot) -> Term:
+    """Post-progression hazard over a cycle, λΔ."""
+    return slot.cell(ctx, "q1") * ctx.live["cycle"] * slot.cell(ctx, "per year")
+
+
+def _arrive(ctx: Context, step: Term) -> Term:
+    """``(1 − e^−x)/x``, by its series where the difference would lose digits."""
+    two, three, four, five = (
+        ctx.constants.term(n, words)
+        for n, words in ((2, "Two"), (3, "Three"), (4, "Four"), (5, "Five"))
+    )
+    small = ctx.constants.term(1e-3, "Below this a series takes the place of 1 − e^−x")
+    near = 1 - step / two * (1 - step / three * (1 - step / four * (1 - step / five)))
+    return where(step < small, near, (1 - exp(-step)) / step)
+
+
+def _join(ctx: Context, slot: Slot) -> Term:
+    """KM(τ)/S(τ), which multiplies the tail after the Kaplan-Meier curve (methods 1.6)."""
+    until = slot.cell(ctx, "km_until")
+    family = slot.cell(ctx, "family")
+    parameters = [slot.cell(ctx, f"p{place}") for place in (1, 2, 3)]
+    tail = family_formula(ctx, slot.needs.parametric, family, parameters, until)
+    known = observed(ctx, slot, until / slot.cell(ctx, "per year"))
+    joined = where(tail > 0, known / tail, known)
+    return where(slot.cell(ctx, "has_km_until").equals(1), joined, 1)
+
+
+def _cure(ctx: Context, slot: Slot, pfs: Slot | None) -> Term:
+    own = slot.cell(ctx, "cure_fraction")
+    if not slot.needs.post_progression or pfs is None:
+        return own
+    built = slot.cell(ctx, "family").equals(POST_PROGRESSION)
+    return where(built, pfs.cell(ctx, "cure_fraction"), own)
+
+
+def _lacking(ctx: Context, slot: Slot) -> Term:
+    """Whether the row in use fills a cell for which the trace sheet has no column."""
+    needs, family = slot.needs, slot.cell(ctx, "family")
+    conditions = [_one_of(family, needs.families)]
+    if needs.post_progression:
+        after = _one_of(slot.cell(ctx, "pps_family"), needs.pps_families)
+        conditions.append(where(family.equals(POST_PROGRESSION), after, 1))
+    for there, key, neutral in (
+        (needs.hazard_ratio, "hazard_ratio", 1),
+        (needs.waning, "has_hr_until", 0),
+        (needs.cure, "cure_fraction", 0),
+        (needs.early, "early_mortality", 0),
+        (needs.km_first, "has_km_until", 0),
+    ):
+        if not there:
+            conditions.append(slot.cell(ctx, key).equals(neutral))
+    return where(every(*conditions), 0, 1)
+
+
+def _one_of(word: Term, allowed: Sequence[str]) -> Term:
+    return some(*(word.equals(name) for name in allowed))

@@ -1,0 +1,307 @@
+"""The input end of the live workbook: LibreOffice gives what the engine's own changes give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import openpyxl
+import pytest
+from libreoffice import require_libreoffice
+from live_book import expected, write_live_book
+from spreadsheet import Input, Spreadsheet
+from study_tables import random_tables, write_tables
+from workbook_model import cell_of
+
+from heor.errors import Place
+from heor.report.sheets.control import CHOICE_COLUMN, in_use, row_of
+from heor.report.sheets.layout import Context
+from heor.report.sheets.scenarios_live import circular_rows
+from heor.report.xlsx import cell_name
+from heor.spec.changes import apply_changes
+from heor.spec.reader import read_study
+from heor.spec.records import Change, Spec
+from heor.study import Plan, run_study
+
+SHIPPED = Path(__file__).parents[2] / "inputs" / "lifileucel_nsclc"
+DRAWS = 20
+#: Relative difference allowed: a workbook stores 16 digits.
+CLOSE = 1e-14
+
+Cells = Mapping[tuple[str, str], Input]
+
+
+@dataclass(slots=True)
+class Book:
+    """A workbook open in LibreOffice."""
+
+    ctx: Context
+    path: Path
+    office: Spreadsheet
+
+    @property
+    def spec(self) -> Spec:
+        return self.ctx.results.spec
+
+    def choice(self, key: str) -> tuple[str, str]:
+        return "Control", cell_name(row_of(self.ctx, key), CHOICE_COLUMN)
+
+    def cell(self, table: str, name: str, column: str) -> tuple[str, str]:
+        """Input cell of the row whose first cell is ``name``."""
+        found = self.spec.tables[table]
+        row = next(n for n, texts in enumerate(found.rows) if texts[0] == name)
+        return table, cell_name(row + 1, found.columns.index(column))
+
+    def live(self, cells: Cells, *keys: str) -> dict[str, float | str]:
+        """Values of live cells by key after a change that is undone; no cell shows an error."""
+        names = keys or [k for k, t in self.ctx.live.items() if t.text.count("!") == 1]
+        wanted = [k for k in names if ":" not in self.ctx.live[k].text]
+        reply = self.office.change(cells, [cell_of(self.ctx.live[k].text) for k in wanted])
+        assert reply.error_count == 0, reply.error_cells
+        return {key: value[0][0] for key, value in zip(wanted, reply.values, strict=True)}
+
+    def agrees(self, cells: Cells, spec: Spec, values: Mapping[str, float] | None = None) -> None:
+        """Check every live cell against the records of a study."""
+        found, wanted = self.live(cells), expected(spec, values)
+        assert set(wanted) <= set(found)
+        for key, value in wanted.items():
+            assert same(found[key], value), (key, found[key], value)
+
+
+def same(found: float | str, wanted: float | str) -> bool:
+    if isinstance(wanted, str) or isinstance(found, str):
+        return found == wanted
+    return math.isclose(found, wanted, rel_tol=CLOSE, abs_tol=1e-300)
+
+
+def changed(spec: Spec, **changes: str) -> Spec:
+    return apply_changes(spec, [Change(target=t, value=v, place=Place("")) for t, v in changes.items()])
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator[Spreadsheet]:
+    require_libreoffice()
+    with Spreadsheet() as running:
+        yield running
+
+
+def book_of(spec: Spec, path: Path, office: Spreadsheet) -> Book:
+    plan = Plan(draws=DRAWS, skip=("accrual", "scenarios", "dsa"))
+    ctx = write_live_book(run_study(spec, plan), path)
+    office.open(path)
+    return Book(ctx, path, office)
+
+
+@pytest.fixture(scope="module")
+def shipped(office, tmp_path_factory) -> Iterator[Book]:
+    yield book_of(read_study(SHIPPED), tmp_path_factory.mktemp("live") / "shipped.xlsx", office)
+    office.close()
+
+
+@pytest.fixture(scope="module")
+def stored(shipped) -> dict[str, float | str]:
+    return {key: t.value for key, t in shipped.ctx.live.items()}
+
+
+def check_stored(book: Book) -> None:
+    """Every formula's stored value is what LibreOffice computes."""
+    reply = book.office.change({}, book.office.used(), hard=True)
+    assert reply.error_count == 0, reply.error_cells
+    values = openpyxl.load_workbook(book.path, data_only=True)
+    formulas = openpyxl.load_workbook(book.path)
+    count = 0
+    for (title, _), table in zip(book.office.used(), reply.values, strict=True):
+        for row in formulas[title].iter_rows():
+            for cell in row:
+                if cell.data_type != "f":
+                    continue
+                count += 1
+                found = table[cell.row - 1][cell.column - 1]
+                kept = values[title][cell.coordinate].value
+                kept = "" if kept is None else kept
+                assert same(found, kept), (title, cell.coordinate, found, kept, cell.value)
+    assert count > 1000
+
+
+def test_every_stored_value_is_what_its_formula_gives(shipped):
+    check_stored(shipped)
+
+
+def test_live_cells_hold_what_the_engine_takes(shipped):
+    shipped.agrees({}, shipped.spec)
+
+
+@pytest.mark.parametrize("seed", [3, 8])
+def test_random_studies(seed, tmp_path):
+    spec = read_study(write_tables(tmp_path / "study", random_tables(seed)))
+    with Spreadsheet() as office:
+        book = book_of(spec, tmp_path / "random.xlsx", office)
+        check_stored(book)
+        book.agrees({}, spec)
+        for scenario in spec.scenarios:
+            book.agrees({book.choice("scenario"): scenario.name}, apply_changes(spec, scenario.changes))
+        for draw in (1, DRAWS):
+            book.agrees({book.choice("draw"): draw}, spec, values_of(book, draw))
+
+
+def values_of(book: Book, draw: int) -> dict[str, float]:
+    psa = book.ctx.results.psa
+    assert psa is not None
+    return {name: float(values[draw - 1]) for name, values in psa.draws.values.items()}
+
+
+def test_a_parameter(shipped):
+    cell = shipped.cell("parameters", "lif_orr", "value")
+    shipped.agrees({cell: 0.3}, changed(shipped.spec, lif_orr="0.3"))
+
+
+def test_a_number_typed_over_a_formula(shipped):
+    cell = shipped.cell("parameters", "lif_dor_k", "value")
+    shipped.agrees({cell: 0.7}, changed(shipped.spec, lif_dor_k="0.7"))
+
+
+def test_every_scenario(shipped):
+    choice = shipped.choice("scenario")
+    assert len(shipped.spec.scenarios) > 30
+    for scenario in shipped.spec.scenarios:
+        shipped.agrees({choice: scenario.name}, apply_changes(shipped.spec, scenario.changes))
+
+
+@pytest.mark.parametrize("draw", [1, 7, DRAWS])
+def test_a_draw_leaves_the_scenario_out(shipped, draw):
+    cells = {shipped.choice("draw"): draw, shipped.choice("scenario"): "Horizon 10 years"}
+    cells[shipped.choice("scenario")] = shipped.spec.scenarios[-1].name
+    shipped.agrees(cells, shipped.spec, values_of(shipped, draw))
+    assert shipped.live(cells, "scenario", "draw") == {"scenario": "", "draw": draw}
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "text"),
+    [
+        ("horizon", "20 years", "20 years"),
+        ("horizon", 20, "20 years"),
+        ("horizon", "18 months", "18 months"),
+        ("horizon", "1.5 Years", "1.5 years"),
+        ("cycle_length", "1 month", "1 month"),
+        ("cycle_length", 0.1, "0.1 years"),
+        ("discount_rate_costs", "1.5%", "1.5%"),
+        ("discount_rate_costs", 0.015, "0.015"),
+        ("discount_rate_outcomes", "3.5%; from 30: 3%", "3.5%; from 30: 3%"),
+        ("discount_rate_outcomes", "4 %;from 7.5 years : 0.02", "4 %;from 7.5 years : 0.02"),
+        ("discounting", "continuous", "continuous"),
+        ("cycle_correction", "start", "start"),
+        ("cycle_correction", "end", "end"),
+        ("background_mortality", "none", "none"),
+        ("crossing", "keep_higher", "keep_higher"),
+        ("age_adjusted_utilities", "yes", "yes"),
+        ("utility_cap", "none", "none"),
+        ("smr", 1.3, "1.3"),
+        ("start_age", 60, "60"),
+        ("male_share", 0.4, "0.4"),
+        ("evlyg_utility", 0.9, "0.9"),
+        ("severity_weight", 1.7, "1.7"),
+    ],
+)
+def test_a_setting_chosen_or_written_in_its_table(shipped, key, entry, text):
+    wanted = changed(shipped.spec, **{key: text})
+    shipped.agrees({shipped.choice(key): entry}, wanted)
+    written = [row[0] for row in shipped.spec.tables["settings"].rows]
+    if key in written and not (isinstance(entry, int | float) and key == "cycle_length"):
+        shipped.agrees({shipped.cell("settings", key, "value"): entry}, wanted)
+
+
+def test_a_length_takes_the_unit_beside_it(shipped):
+    cells = {
+        shipped.cell("settings", "horizon", "value"): 120,
+        shipped.cell("settings", "horizon", "unit"): "months",
+    }
+    shipped.agrees(cells, changed(shipped.spec, horizon="10 years"))
+    cells[shipped.choice("horizon")] = 20
+    shipped.agrees(cells, changed(shipped.spec, horizon="20 years"))
+
+
+def test_thresholds(shipped):
+    found = shipped.live({shipped.choice("threshold 2"): 70000}, "threshold 0", "threshold 1")
+    assert found == {"threshold 0": 50000, "threshold 1": 70000}
+    cell = shipped.cell("settings", "thresholds", "value")
+    found = shipped.live({cell: "1000; 2500.5;3000; 4000"}, "threshold 1", "threshold 3")
+    assert found == {"threshold 1": 2500.5, "threshold 3": 4000}
+
+
+def test_a_curve_chosen_or_marked(shipped):
+    slot, other = "lifileucel.os.responder", "lif_os_responder_weibull"
+    wanted = changed(shipped.spec, **{f"curve:{slot}": other})
+    shipped.agrees({shipped.choice(f"curve:{slot}"): other}, wanted)
+    marks = {
+        shipped.cell("curves", "lif_os_responder", "use"): None,
+        shipped.cell("curves", other, "use"): "x",
+    }
+    shipped.agrees(marks, wanted)
+
+
+def test_blanks_count_as_nothing_changed(shipped):
+    cell = shipped.cell("curves", "lif_pfs_responder", "delay")
+    key = "curves 8 delay"
+    assert shipped.spec.curves[8].id == "lif_pfs_responder"
+    assert shipped.live({cell: None}, key) == {key: 0}
+    assert shipped.live({cell: 2.5}, key) == {key: 2.5}
+
+
+def test_entries_that_cannot_be_read_do_not_count(shipped):
+    base = expected(shipped.spec)
+    for key, entry in [
+        ("horizon", "long"),
+        ("horizon", "20"),
+        ("horizon", "20 moons"),
+        ("horizon", -3),
+        ("cycle_length", "week 1"),
+        ("discount_rate_costs", "three"),
+        ("discount_rate_costs", "3%; after 30: 2"),
+        ("discount_rate_costs", 3),
+        ("discounting", "mid"),
+        ("male_share", 1.5),
+        ("smr", "one"),
+        ("threshold 1", "many"),
+        ("scenario", "No such scenario"),
+        ("scenario", shipped.spec.scenarios[0].name.upper()),
+        ("draw", DRAWS + 1),
+        ("draw", -1),
+        ("curve:lifileucel.os.responder", "doc_os_responder"),
+    ]:
+        row = row_of(shipped.ctx, key)
+        cells = {shipped.choice(key): entry}
+        found = shipped.live(cells)
+        for name, value in base.items():
+            assert same(found[name], value), (key, entry, name, found[name], value)
+        reply = shipped.office.change(cells, [("Control", cell_name(row, CHOICE_COLUMN + 2))])
+        assert reply.values[0][0][0] == "base case: entry not understood", (key, entry)
+
+
+def test_what_is_changed_is_counted(shipped):
+    def counts(cells: Cells) -> tuple[float | str, ...]:
+        return tuple(shipped.live(cells, "inputs changed", "structure changed").values())
+
+    parameter = shipped.cell("parameters", "lif_orr", "value")
+    derived = shipped.cell("parameters", "lif_dor_k", "value")
+    assert counts({}) == (0, 0)
+    assert counts({shipped.choice("scenario"): shipped.spec.scenarios[0].name}) == (0, 0)
+    assert counts({shipped.choice("draw"): 3}) == (0, 0)
+    assert counts({shipped.choice("horizon"): "20 years"}) == (1, 0)
+    assert counts({parameter: 0.3, derived: 0.7}) == (2, 0)
+    assert counts({parameter: 0.256410256410256 * (1 + 1e-12)}) == (0, 0)
+    assert counts({derived: "lif_dor24 * 2"}) == (1, 1)
+    assert counts({shipped.cell("parameters", "lif_orr", "se"): 0.1}) == (1, 1)
+    assert counts({shipped.cell("parameters", "lif_orr", "note"): "Read again."}) == (0, 0)
+    assert counts({shipped.cell("curves", "lif_os_responder", "family"): "weibull"}) == (1, 1)
+    assert counts({shipped.cell("settings", "psa_seed", "value"): 4}) == (1, 1)
+    assert counts({shipped.cell("settings", "title", "value"): "Another"}) == (0, 0)
+    rows = len(shipped.spec.tables["costs"].rows)
+    assert counts({("costs", f"A{rows + 2}"): "new_item"}) == (1, 1)
+
+
+def test_scenarios_that_would_be_circular_together(office, tmp_path):
+    tables = random_tables(5)
+    first, second, third = list(read_study(write_tables(tmp_path / "s", tables)).parameters)[:3]
+    from study_tables import table_with_rows
