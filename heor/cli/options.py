@@ -122,10 +122,15 @@ def workers_option(command: Command) -> Command:
 def output_options(command: Command) -> Command:
     """Add ``--quiet``, ``--no-color`` and ``--debug``."""
     return _all(
-        click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+        quiet_option,
         click.option("--no-color", is_flag=True, help="No colours (NO_COLOR works too)."),
         debug_option,
     )(command)
+
+
+def quiet_option(command: Command) -> Command:
+    """Add ``--quiet``."""
+    return click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")(command)
 
 
 def debug_option(command: Command) -> Command:
@@ -157,6 +162,8 @@ def file_option(command: Command) -> Command:
 def load(inputs: Path | None, scenario: str | None = None, changes: Sequence[str] = ()) -> Spec:
     """Read a study and apply a scenario, then the ``--set`` changes.
 
+    Choices on the sheet Control of a report are made before.
+
     Raises
     ------
     InputErrors
@@ -164,6 +171,12 @@ def load(inputs: Path | None, scenario: str | None = None, changes: Sequence[str
     """
     spec = read_study(shipped_studies() / SHIPPED if inputs is None else inputs)
     if scenario is not None:
+        if spec.scenario:
+            message = (
+                f"the sheet Control of {inputs} chooses the scenario '{spec.scenario}' already; "
+                "clear that cell, or leave out --scenario"
+            )
+            raise InputErrors([Problem(Place("--scenario"), message)])
         named = _scenario_changes(spec, scenario)
         spec = with_tables(apply_changes(spec, named), named, scenario)
     if changes:

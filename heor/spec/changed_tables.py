@@ -47,7 +47,11 @@ def with_tables(spec: Spec, changes: Sequence[Change], name: str = "") -> Spec:
             tables["settings"] = _set(tables["settings"], change)
     words = (f"scenario '{name}'",) if name else tuple(f"{c.target} = {c.value}" for c in changes)
     return dataclasses.replace(
-        spec, tables=tables, input_hash=input_hash(tables), changes=(*spec.changes, *words)
+        spec,
+        tables=tables,
+        input_hash=input_hash(tables),
+        changes=(*spec.changes, *words),
+        scenario=name or spec.scenario,
     )
 
 

@@ -137,7 +137,9 @@ def _is_gone(warning: Problem, change: Change, spec: Spec) -> bool:
 
 
 def _place(change: Change, column: str) -> Place:
-    return dataclasses.replace(change.place, column=column) if change.place.row else change.place
+    place = change.place
+    whole_row = place.row and not place.cell
+    return dataclasses.replace(place, column=column) if whole_row else place
 
 
 def _expression(spec: Spec, text: str) -> Expression:

@@ -12,6 +12,7 @@ from heor.errors import InputErrors, Place, Problem
 from heor.spec.changes import apply_changes, problems_of
 from heor.spec.checks import check
 from heor.spec.context import Reading, RowReader
+from heor.spec.control import apply_control, read_control
 from heor.spec.evidence_rows import check_payer_tables, read_km, read_life_table, read_targets
 from heor.spec.findings import Findings
 from heor.spec.parameter_rows import finish_joint, read_correlations, read_draws, read_parameters
@@ -46,7 +47,8 @@ def read_study(path: str | Path) -> Spec:
     Parameters
     ----------
     path : str or Path
-        A folder of CSV tables, an .xlsx with a sheet per table, or a report workbook.
+        A folder of CSV tables, an .xlsx with a sheet per table, or a report workbook, whose
+        choices on the sheet Control are made in the study.
 
     Returns
     -------
@@ -60,8 +62,10 @@ def read_study(path: str | Path) -> Spec:
     """
     path = Path(path)
     reading = Reading({}, Place(str(path)))
-    reading.tables = load_tables(path, reading.problems, reading.warnings)
+    loaded = load_tables(path, reading.problems, reading.warnings)
+    reading.tables = loaded.tables
     _mark_broken(reading)
+    control = None if loaded.control is None else read_control(loaded.control)
     if not reading.tables:
         raise InputErrors(reading.problems)
     name = path.resolve().name if path.is_dir() else path.stem
@@ -73,8 +77,10 @@ def read_study(path: str | Path) -> Spec:
     if not reading.problems:
         reading.problems += _scenario_problems(spec, findings)
     if reading.problems:
-        raise InputErrors(reading.problems)
-    return dataclasses.replace(spec, warnings=tuple(sorted(set(reading.warnings))))
+        more = [] if control is None else control.problems
+        raise InputErrors([*reading.problems, *more])
+    spec = dataclasses.replace(spec, warnings=tuple(sorted(set(reading.warnings))))
+    return spec if control is None else apply_control(spec, control)
 
 
 def _mark_broken(reading: Reading) -> None:

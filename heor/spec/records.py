@@ -320,6 +320,8 @@ class Spec:
     input_hash: str
     #: what was changed since the tables were written, in words; empty for the study itself
     changes: tuple[str, ...] = ()
+    #: the scenario that was applied to it; empty for none
+    scenario: str = ""
 
     @property
     def living_states(self) -> tuple[State, ...]:

@@ -35,6 +35,8 @@ __all__ = [
 
 _EXCEL_ERROR = re.compile(r"(#(REF!|N/A|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!)|Err:\d+)")
 _NO_STORED_VALUE = "\0formula"
+#: The sheet of a report's selectors, in small letters; see `heor.spec.control`.
+CONTROL = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,22 @@ class Table:
 _RawRow = tuple[int, Sequence[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class RawSheet:
+    """A sheet as texts: its place and its rows."""
+
+    place: Place
+    rows: Sequence[_RawRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a folder or workbook holds: the tables in the order of `TABLES`, the sheet Control."""
+
+    tables: Mapping[str, Table]
+    control: RawSheet | None = None
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Give ``; did you mean `x`?`` for the nearest choice, or an empty text.
 
@@ -98,32 +116,31 @@ def read_tables(path: str | Path) -> Mapping[str, TableData]:
         When a file or sheet cannot be read, with every such problem.
     """
     problems: list[Problem] = []
-    tables = load_tables(path, problems, [])
+    loaded = load_tables(path, problems, [])
     if problems:
         raise InputErrors(problems)
-    return {name: table.data() for name, table in tables.items()}
+    return {name: table.data() for name, table in loaded.tables.items()}
 
 
-def load_tables(
-    path: str | Path, problems: list[Problem], warnings: list[Problem]
-) -> dict[str, Table]:
+def load_tables(path: str | Path, problems: list[Problem], warnings: list[Problem]) -> Loaded:
     """Read a folder of CSV files or one .xlsx.
 
     What is wrong is added to ``problems``, and what is left unread to ``warnings``.
     """
     path = Path(path)
+    control = None
     if path.is_dir():
         tables = list(_folder(path, problems))
         warnings += _unread_files(path)
     elif not path.exists():
         problems.append(Problem(Place(str(path)), "there is no such folder or file"))
-        return {}
+        return Loaded({})
     elif path.suffix.lower() in (".xlsx", ".xlsm"):
-        tables = list(_workbook(path, problems, warnings))
+        tables, control = _workbook(path, problems, warnings)
     else:
         message = "give a folder of CSV tables or one .xlsx workbook"
         problems.append(Problem(Place(str(path)), message))
-        return {}
+        return Loaded({})
     by_name: dict[str, Table] = {}
     for table in tables:
         name = table.schema.name
@@ -132,7 +149,7 @@ def load_tables(
             problems.append(Problem(table.place, message))
         else:
             by_name[name] = table
-    return {name: by_name[name] for name in TABLES if name in by_name}
+    return Loaded({name: by_name[name] for name in TABLES if name in by_name}, control)
 
 
 def input_hash(tables: Mapping[str, TableData]) -> str:
@@ -253,7 +270,9 @@ def _is_comment(text: str) -> bool:
 # --- workbook -------------------------------------------------------------------------------
 
 
-def _workbook(path: Path, problems: list[Problem], unread: list[Problem]) -> list[Table]:
+def _workbook(
+    path: Path, problems: list[Problem], unread: list[Problem]
+) -> tuple[list[Table], RawSheet | None]:
     import warnings
     import zipfile
 
@@ -272,22 +291,24 @@ def _workbook(path: Path, problems: list[Problem], unread: list[Problem]) -> lis
     except (OSError, KeyError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
         message = f"cannot be opened as an .xlsx workbook ({error})"
         problems.append(Problem(Place(str(path)), message))
-        return []
+        return [], None
 
 
 def _sheets(
     path: Path, values: Any, formulas: Any, problems: list[Problem], unread: list[Problem]
-) -> list[Table]:
-    """Read the sheets that are input tables; a title like a table's is a mistake.
+) -> tuple[list[Table], RawSheet | None]:
+    """Read the sheets that are input tables, and Control; a title like a table's is a mistake.
 
-    Sheets of a report are passed over in silence, others with a warning.
+    Other sheets of a report are passed over in silence, any other with a warning.
     """
     report = {title.lower() for title in REPORT_SHEETS}
-    tables = []
+    tables, control = [], None
     for title in values.sheetnames:
         lower = title.strip().lower()
         place = Place(str(path), sheet=title)
         schema = TABLES.get(lower)
+        if lower == CONTROL:
+            control = RawSheet(place, _sheet_rows(values[title], formulas[title]))
         if schema is None:
             if lower not in report and not lower.startswith("calc "):
                 hint = did_you_mean(title, TABLES)
@@ -303,7 +324,7 @@ def _sheets(
     if not tables and not problems:
         message = "no sheet of this workbook is an input table; a sheet has the table's name"
         problems.append(Problem(Place(str(path)), message))
-    return tables
+    return tables, control
 
 
 def _sheet_rows(values: Any, formulas: Any) -> list[_RawRow]:
@@ -357,7 +378,7 @@ def _build(
         for column, index in used.items():
             text = texts[index] if index < len(texts) else ""
             if text:
-                cells[column] = _cell(text, _at(place, number, index, column), problems)
+                cells[column] = make_cell(text, place_of(place, number, index, column), problems)
         extra = [text for text in texts[len(headings) :] if text]
         if extra:
             message = (
@@ -381,7 +402,7 @@ def _check_headings(
     """Fill ``used`` (column to index); report unknown, doubled and missing columns."""
     names = schema.column_names
     for index, heading in enumerate(headings):
-        where = _at(place, number, index, heading)
+        where = place_of(place, number, index, heading)
         if not heading or heading.lower().startswith("calc:"):
             continue
         if heading in used:
@@ -411,10 +432,10 @@ def _check_blank_headings(place: Place, raw: list[_RawRow], problems: list[Probl
                 f"column {_letters(index)} has no heading, and a cell in {len(filled)} of"
                 f" {len(raw) - 1} rows; the first is {text!r} in row {row}"
             )
-            problems.append(Problem(_at(place, number, index, ""), message))
+            problems.append(Problem(place_of(place, number, index, ""), message))
 
 
-def _at(place: Place, row: int, index: int, column: str) -> Place:
+def place_of(place: Place, row: int, index: int, column: str) -> Place:
     """Place of a cell: a row for a CSV file, an address as well for a workbook."""
     cell = f"{_letters(index)}{row}" if place.sheet else ""
     return Place(place.file, place.sheet, row, column, cell)
@@ -430,7 +451,7 @@ def _letters(index: int) -> str:
     return text
 
 
-def _cell(text: str, place: Place, problems: list[Problem]) -> Cell:
+def make_cell(text: str, place: Place, problems: list[Problem]) -> Cell:
     """Make a cell; errors of the spreadsheet and formulas that were never computed are reported."""
     if text == _NO_STORED_VALUE:
         message = "a formula without a stored value; open and save the workbook in Excel first"
