@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "cea": ("heor.cli.cea", "cea", "Incremental analysis of anybody's PSA output."),
     "voi": ("heor.cli.voi", "voi", "What better evidence is worth: EVPI and EVPPI."),
     "evppi": ("heor.cli.evppi", "evppi", "EVPPI from anybody's PSA output."),
+    "figures": ("heor.cli.figures", "figures", "Charts of the report as SVG and PNG files."),
     "new": ("heor.cli.new", "new", "Copy the example study to start your own."),
 }
 

@@ -21,7 +21,7 @@ from heor.study import weak_evidence
 )
 @options.inputs_argument
 @options.change_options
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@options.quiet_option
 @options.debug_option
 def check(inputs: Path | None, changes: tuple[str, ...], scenario: str | None, quiet: bool) -> None:
     """Read the inputs and list everything wrong in them, with file, row and column.
