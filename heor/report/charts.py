@@ -20,8 +20,11 @@ STATE_COLOURS = ("#009E73", "#56B4E9", "#E69F00", "#CC79A7", "#F0E442", "#0072B2
 DEAD_COLOUR = "#BFBFBF"
 REFERENCE_COLOUR = "#404040"
 
-#: Low and high values of a parameter in a tornado.
-LOW_COLOUR, HIGH_COLOUR = "#56B4E9", "#E69F00"
+#: Dashes of strategies, in table order, so that lines stay apart without colour.
+STRATEGY_DASHES = ("solid", "dash", "round_dot", "long_dash_dot", "long_dash", "square_dot")
+
+#: Low and high values of a parameter in a tornado: light and dark, so that grey tells them too.
+LOW_COLOUR, HIGH_COLOUR = "#F5C26B", "#0072B2"
 
 _TEXT = "#404040"
 _GRID = "#E3E3E3"
@@ -152,6 +155,11 @@ def lighter(colour: str, share: float = 0.55) -> str:
 def colour_of(index: int, colours: Sequence[str] = STRATEGY_COLOURS) -> str:
     """Colour of the n-th strategy or state."""
     return colours[index % len(colours)]
+
+
+def dash_of(index: int) -> str:
+    """Dash of the n-th strategy's lines."""
+    return STRATEGY_DASHES[index % len(STRATEGY_DASHES)]
 
 
 def xy_chart(
