@@ -24,6 +24,7 @@ from typing import Any, Self
 import pytest
 import xlsxwriter
 from libreoffice import require_libreoffice, write_profile
+from xlsx_package import column_index, split_address
 
 from heor.report.xlsx import cell_name
 
@@ -37,6 +38,7 @@ PYTHONS = ("/usr/bin/python3", "python3")
 
 Input = float | str | None
 Table = list[list[float | str]]
+Cell = tuple[str, str]
 
 
 class SpreadsheetError(RuntimeError):
@@ -77,6 +79,16 @@ class Reply:
     """
 
     values: list[Table]
+    error_count: int
+    error_cells: list[str]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """As `Reply`, for single cells."""
+
+    values: list[float | str]
     error_count: int
     error_cells: list[str]
     seconds: float
@@ -138,8 +150,8 @@ class Spreadsheet:
 
     def change(
         self,
-        cells: Mapping[tuple[str, str], Input],
-        read: Sequence[tuple[str, str]] = (),
+        cells: Mapping[Cell, Input],
+        read: Sequence[Cell] = (),
         *,
         keep: bool = False,
         hard: bool = False,
@@ -159,7 +171,31 @@ class Spreadsheet:
         found = reply.get("errors", {"count": 0, "cells": []})
         return Reply(reply["values"], found["count"], found["cells"], reply["seconds"])
 
-    def used(self) -> list[tuple[str, str]]:
+    def results(self, cells: Mapping[Cell, Input], wanted: Sequence[Cell]) -> Results:
+        """Set cells, calculate, read single cells; put the old contents back.
+
+        What lies between the wanted cells of a sheet is read with them, in one go.
+        """
+        places: dict[str, list[tuple[int, int]]] = {}
+        for sheet, address in wanted:
+            places.setdefault(sheet, []).append(row_and_column(address))
+        areas = {
+            sheet: tuple(f(line) for f in (min, max) for line in zip(*found, strict=True))
+            for sheet, found in places.items()
+        }
+        read = [
+            (sheet, f"{cell_name(top, left)}:{cell_name(bottom, right)}")
+            for sheet, (top, left, bottom, right) in areas.items()
+        ]
+        reply = self.change(cells, read)
+        tables = dict(zip(areas, reply.values, strict=True))
+        values = []
+        for sheet, address in wanted:
+            row, column = row_and_column(address)
+            values.append(tables[sheet][row - areas[sheet][0]][column - areas[sheet][1]])
+        return Results(values, reply.error_count, reply.error_cells, reply.seconds)
+
+    def used(self) -> list[Cell]:
         """The used area of every sheet, for `change` to read."""
         return [
             (name, f"A1:{cell_name(rows - 1, columns - 1)}")
@@ -201,6 +237,12 @@ class Spreadsheet:
         for group in (self._process.pid, self._office):
             if group is not None:
                 _kill(group)
+
+
+def row_and_column(address: str) -> tuple[int, int]:
+    """``B3`` -> (2, 1)."""
+    column, row = split_address(address)
+    return row - 1, column_index(column)
 
 
 def _kill(group: int) -> None:

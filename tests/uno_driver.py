@@ -38,8 +38,8 @@ START = 90
 #: ``com.sun.star.sheet.CellFlags`` of numbers, dates, texts and formulas.
 CONTENTS = 1 + 2 + 4 + 16
 
-#: ``com.sun.star.sheet.FormulaResult.ERROR``
-ERROR = 4
+#: ``com.sun.star.sheet.FormulaResult``: errors; values, texts and errors.
+ERROR, ANY = 4, 1 + 2 + 4
 
 #: Cells with errors that a reply names; their number counts all.
 NAMED = 20
@@ -64,6 +64,8 @@ class Office:
             start_new_session=True,
         )
         self.document: Any = None
+        self.sheets: dict[str, Any] = {}
+        self.with_formulas: list[Any] = []
         self.desktop = self._connect(pipe)
 
     def _connect(self, pipe: str) -> Any:
@@ -95,20 +97,28 @@ class Office:
 
     def open(self, request: dict[str, Any]) -> dict[str, Any]:
         self.close({})
-        hidden = PropertyValue(Name="Hidden", Value=True)
+        # as a template, so that no lock file is left beside the workbook
+        options = tuple(PropertyValue(Name=n, Value=True) for n in ("Hidden", "AsTemplate"))
         url = uno.systemPathToFileUrl(request["path"])
-        self.document = self.desktop.loadComponentFromURL(url, "_blank", 0, (hidden,))
+        self.document = self.desktop.loadComponentFromURL(url, "_blank", 0, options)
         if self.document is None:
             raise RuntimeError(f"LibreOffice cannot open {request['path']}")
         self.document.enableAutomaticCalculation(False)
         self.document.calculateAll()
-        sheets = {}
-        for name in self.document.Sheets.ElementNames:
-            cursor = self.document.Sheets.getByName(name).createCursor()
+        # every call takes a millisecond or two, so what stays the same is asked for once
+        self.sheets = {
+            n: self.document.Sheets.getByName(n) for n in self.document.Sheets.ElementNames
+        }
+        self.with_formulas = [
+            sheet for sheet in self.sheets.values() if sheet.queryFormulaCells(ANY).RangeAddresses
+        ]
+        areas = {}
+        for name, sheet in self.sheets.items():
+            cursor = sheet.createCursor()
             cursor.gotoEndOfUsedArea(False)
             area = cursor.RangeAddress
-            sheets[name] = (area.EndRow + 1, area.EndColumn + 1)
-        return {"sheets": sheets}
+            areas[name] = (area.EndRow + 1, area.EndColumn + 1)
+        return {"sheets": areas}
 
     def close(self, request: dict[str, Any]) -> dict[str, Any]:
         if self.document is not None:
@@ -137,12 +147,12 @@ class Office:
         return reply
 
     def _range(self, sheet: str, address: str) -> Any:
-        if not self.document.Sheets.hasByName(sheet):
+        if sheet not in self.sheets:
             raise KeyError(f"there is no sheet {sheet}")
-        return self.document.Sheets.getByName(sheet).getCellRangeByName(address)
+        return self.sheets[sheet].getCellRangeByName(address)
 
     def _put(self, sheet: str, address: str, value: float | str | None) -> tuple[Any, Any, Any]:
-        cell = self._range(sheet, address).getCellByPosition(0, 0)
+        cell = self._range(sheet, address)
         kind = cell.getType()
         if kind == FORMULA:
             raise ValueError(f"{sheet}!{address} holds a formula; only inputs can be changed")
@@ -166,7 +176,7 @@ class Office:
     def _errors(self) -> dict[str, Any]:
         """Number of cells with an error value, and the first few with what they show."""
         count, named = 0, []
-        for sheet in self.document.Sheets:
+        for sheet in self.with_formulas:
             for area in sheet.queryFormulaCells(ERROR).RangeAddresses:
                 rows = area.EndRow - area.StartRow + 1
                 count += rows * (area.EndColumn - area.StartColumn + 1)

@@ -11,8 +11,8 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from spreadsheet import Input, Reply, Spreadsheet
-from xlsx_package import Package, read_package, split_address
+from spreadsheet import Cell, Input, Results, Spreadsheet
+from xlsx_package import Package, column_index, read_package, split_address
 
 from heor.analyses import cea
 from heor.analyses.study_results import StudyResults
@@ -27,7 +27,6 @@ from heor.spec.changes import apply_changes
 from heor.spec.parameters import Draws
 from heor.spec.records import Change, Spec
 
-Cell = tuple[str, str]
 Value = float | str
 
 _REFERENCE = re.compile(r"'((?:[^']|'')+)'!\$?([A-Z]+)\$?([0-9]+)")
@@ -211,7 +210,7 @@ def replicate(
     result = Outcome()
     for trial in trials:
         keys = list(trial.wanted)
-        reply = calc.change(trial.cells, [model.live(key) for key in keys])
+        reply = calc.results(trial.cells, [model.live(key) for key in keys])
         worst = compare(trial, keys, reply, tolerance, result.faults)
         result.kinds.setdefault(trial.kind, []).append((worst, trial.name))
         result.results += len(keys)
@@ -220,14 +219,14 @@ def replicate(
 
 
 def compare(
-    trial: Trial, keys: Sequence[str], reply: Reply, tolerance: float, faults: list[str]
+    trial: Trial, keys: Sequence[str], reply: Results, tolerance: float, faults: list[str]
 ) -> float:
     """Largest difference of a trial; adds what is wrong to the faults."""
     worst, name = 0.0, f"{trial.kind}, {trial.name}"
     if reply.error_count:
         faults.append(f"{name}: {reply.error_count} cells with errors: {reply.error_cells[:5]}")
-    for key, table in zip(keys, reply.values, strict=True):
-        found, wanted = table[0][0], trial.wanted[key]
+    for key, found in zip(keys, reply.values, strict=True):
+        wanted = trial.wanted[key]
         gap = difference(found, wanted)
         worst = max(worst, gap)
         if gap > tolerance:
@@ -261,11 +260,3 @@ def stored_differences(calc: Spreadsheet, package: Package) -> list[str]:
                 continue
             found.append(f"{title}!{place}: stored {value!r}, calculated {now!r}")
     return found
-
-
-def column_index(letters: str) -> int:
-    """``A`` -> 0, ``AB`` -> 27."""
-    number = 0
-    for letter in letters:
-        number = 26 * number + ord(letter) - ord("A") + 1
-    return number - 1

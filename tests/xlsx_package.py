@@ -75,6 +75,14 @@ def split_address(address: str) -> tuple[str, int]:
     return address[: found.start()], int(address[found.start() :])
 
 
+def column_index(letters: str) -> int:
+    """``A`` -> 0, ``AB`` -> 27."""
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number - 1
+
+
 def read_package(path: Path) -> Package:
     """Read a workbook."""
     with zipfile.ZipFile(path) as archive:

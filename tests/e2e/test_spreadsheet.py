@@ -42,6 +42,11 @@ def test_a_change_is_calculated_and_put_back(control: Spreadsheet) -> None:
     assert control.change({}, ALL, hard=True).values == [MENDED]
 
 
+def test_single_cells_come_in_the_order_asked_for(control: Spreadsheet) -> None:
+    wanted = [("Control", "A5"), ("Control", "A1"), ("Control", "A3")]
+    assert control.results({("Control", "A1"): 0.0}, wanted).values == [2.0, 0.0, "below"]
+
+
 def test_texts_and_cleared_cells(control: Spreadsheet) -> None:
     words = control.change({("Control", "A1"): "1 week", ("Control", "A9"): "0.5"}, ALL[:1])
     assert words.values[0][0] == ["1 week"]

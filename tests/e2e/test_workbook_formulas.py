@@ -12,8 +12,8 @@ import pytest
 import python_calamine
 from formula_scanner import columns_with_several_formulas, scan_package
 from spreadsheet import Spreadsheet, write_control
-from workbook_model import Model, column_index, stored_differences, write_model
-from xlsx_package import read_package, split_address
+from workbook_model import Model, stored_differences, write_model
+from xlsx_package import column_index, read_package, split_address
 
 from heor.report.live import GRID_ROW
 from heor.spec.reader import read_study, shipped_studies
