@@ -281,13 +281,11 @@ def _workbook(
     try:
         with warnings.catch_warnings():  # of parts of a workbook that hold no cells
             warnings.simplefilter("ignore")
-            values = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            formulas = openpyxl.load_workbook(path, read_only=True)
+            book = openpyxl.load_workbook(path, read_only=True, keep_links=False)
             try:
-                return _sheets(path, values, formulas, problems, unread)
+                return _sheets(path, book, problems, unread)
             finally:
-                values.close()
-                formulas.close()
+                book.close()
     except (OSError, KeyError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
         message = f"cannot be opened as an .xlsx workbook ({error})"
         problems.append(Problem(Place(str(path)), message))
@@ -295,7 +293,7 @@ def _workbook(
 
 
 def _sheets(
-    path: Path, values: Any, formulas: Any, problems: list[Problem], unread: list[Problem]
+    path: Path, book: Any, problems: list[Problem], unread: list[Problem]
 ) -> tuple[list[Table], RawSheet | None]:
     """Read the sheets that are input tables, and Control; a title like a table's is a mistake.
 
@@ -303,12 +301,12 @@ def _sheets(
     """
     report = {title.lower() for title in REPORT_SHEETS}
     tables, control = [], None
-    for title in values.sheetnames:
+    for title in book.sheetnames:
         lower = title.strip().lower()
         place = Place(str(path), sheet=title)
         schema = TABLES.get(lower)
         if lower == CONTROL:
-            control = RawSheet(place, _sheet_rows(values[title], formulas[title]))
+            control = RawSheet(place, _sheet_rows(book, title))
         if schema is None:
             if lower not in report and not lower.startswith("calc "):
                 hint = did_you_mean(title, TABLES)
@@ -318,7 +316,7 @@ def _sheets(
                     message = f"sheet `{title}` is not an input table and is not read"
                     unread.append(Problem(place, message))
             continue
-        table = _build(schema, place, _sheet_rows(values[title], formulas[title]), problems)
+        table = _build(schema, place, _sheet_rows(book, title), problems)
         if table is not None:
             tables.append(table)
     if not tables and not problems:
@@ -327,13 +325,18 @@ def _sheets(
     return tables, control
 
 
-def _sheet_rows(values: Any, formulas: Any) -> list[_RawRow]:
-    for sheet in (values, formulas):
-        sheet.reset_dimensions()  # some writers store a wrong extent, and rows would be lost
-    stored = values.iter_rows(values_only=True)
-    written = formulas.iter_rows(values_only=True)
+def _sheet_rows(book: Any, title: str) -> list[_RawRow]:
+    """Read a sheet's stored values, and its formulas to tell a blank cell from one never computed.
+
+    Opening the workbook once for each would read all its texts twice.
+    """
+    book[title].reset_dimensions()  # some writers store a wrong extent, and rows would be lost
+    found = []
+    for values_only in (True, False):
+        book._data_only = values_only  # looked at when a sheet is read
+        found.append(list(book[title].iter_rows(values_only=True)))
     rows: list[_RawRow] = []
-    for number, (row, source) in enumerate(zip(stored, written, strict=True), start=1):
+    for number, (row, source) in enumerate(zip(*found, strict=True), start=1):
         texts = [_cell_text(v, f) for v, f in zip(row, source, strict=True)]
         if not _is_comment(texts[0] if texts else ""):
             rows.append((number, texts))
