@@ -27,14 +27,27 @@ _VOLATILE = "CELL INDIRECT INFO NOW OFFSET RAND RANDBETWEEN TODAY"
 #: with a prefix) and without any that reaches outside the workbook.
 _ALLOWED = """
     ABS AND AVERAGE AVERAGEIF AVERAGEIFS BETADIST BETAINV CEILING CHIDIST CHOOSE COLUMN COLUMNS
-    CONCATENATE CORREL COUNT COUNTA COUNTBLANK COUNTIF COUNTIFS COVAR EXACT EXP FDIST FIND FIXED
-    FLOOR FREQUENCY GAMMADIST GAMMAINV GAMMALN HLOOKUP IF IFERROR INDEX INT ISBLANK ISERROR
-    ISNUMBER ISTEXT LARGE LEFT LEN LN LOG10 LOOKUP LOWER MATCH MAX MEDIAN MID MIN MOD N NORMDIST
-    NORMINV NORMSDIST NORMSINV NOT OR PERCENTILE PERCENTRANK PI POWER PRODUCT RANK REPLACE REPT
-    RIGHT ROUND ROUNDDOWN ROUNDUP ROW ROWS SEARCH SIGN SMALL SQRT STDEV STDEVP SUBSTITUTE SUBTOTAL
-    SUM SUMIF SUMIFS SUMPRODUCT SUMSQ SUMX2MY2 SUMXMY2 T TEXT TRIM UPPER VALUE VAR VARP VLOOKUP
+    CONCATENATE CORREL COS COUNT COUNTA COUNTBLANK COUNTIF COUNTIFS COVAR EXACT EXP FDIST FIND
+    FIXED FLOOR FREQUENCY GAMMADIST GAMMAINV GAMMALN HLOOKUP IF IFERROR INDEX INT ISBLANK
+    ISERROR ISNUMBER ISTEXT LARGE LEFT LEN LN LOG10 LOOKUP LOWER MATCH MAX MEDIAN MID MIN MMULT
+    MOD N NORMDIST NORMINV NORMSDIST NORMSINV NOT OR PERCENTILE PERCENTRANK PI POWER PRODUCT
+    RANK REPLACE REPT RIGHT ROUND ROUNDDOWN ROUNDUP ROW ROWS SEARCH SIGN SIN SMALL SQRT STDEV
+    STDEVP SUBSTITUTE SUBTOTAL SUM SUMIF SUMIFS SUMPRODUCT SUMSQ SUMX2MY2 SUMXMY2 T TEXT TRIM
+    UPPER VALUE VAR VARP VLOOKUP
 """
 VOLATILE, ALLOWED = (frozenset(names.split()) for names in (_VOLATILE, _ALLOWED))
+
+#: Functions that take a range as it stands; others, and sums over a range, need SUMPRODUCT around
+#: them, for elsewhere Excel 2010 asks for an array formula.
+_TAKES_RANGES = """
+    AND AVERAGE AVERAGEIF AVERAGEIFS COLUMNS CORREL COUNT COUNTA COUNTBLANK COUNTIF COUNTIFS COVAR
+    HLOOKUP INDEX LARGE LOOKUP MATCH MAX MEDIAN MIN OR PERCENTILE PERCENTRANK PRODUCT RANK ROWS
+    SMALL STDEV STDEVP SUBTOTAL SUM SUMIF SUMIFS SUMSQ SUMX2MY2 SUMXMY2 VAR VARP VLOOKUP
+"""
+TAKES_RANGES = frozenset(_TAKES_RANGES.split())
+
+#: Functions that look at the first cell only, even inside SUMPRODUCT.
+_FIRST_CELL_ONLY = frozenset(("CHOOSE", "IF", "IFERROR", "TRANSPOSE"))
 
 #: Columns of input tables whose numbers a ``calc:`` formula of the same row may repeat.
 _EXPRESSIONS = {
@@ -138,7 +151,7 @@ def scan_package(package: Package) -> list[Fault]:
                 faults.append(Fault("length", where, f"{len(cell.formula):,} characters"))
         for kind, text in sheet.rules:
             for rule, found in _text_faults(text, titles, names):
-                if rule not in ("number", "minus", "chain"):
+                if rule not in ("number", "minus", "chain", "array"):
                     faults.append(Fault(rule, f"{sheet.title}, {kind}", found))
     for part, text in package.charts:
         for rule, found in _text_faults(text, titles, names):
@@ -147,10 +160,13 @@ def scan_package(package: Package) -> list[Fault]:
     return faults
 
 
-def columns_with_several_formulas(sheets: Iterable[SheetPart], first_row: int) -> list[Fault]:
+def columns_with_several_formulas(
+    sheets: Iterable[SheetPart], first_row: int, least: int
+) -> list[Fault]:
     """Columns of sheets whose formulas from a row on, counted from 1, are not all the same.
 
-    A cell without a formula between two with one is a fault as well.
+    A cell without a formula between two with one is a fault as well. Columns with fewer than
+    ``least`` formulas are not looked at.
     """
     faults = []
     for sheet in sheets:
@@ -160,7 +176,10 @@ def columns_with_several_formulas(sheets: Iterable[SheetPart], first_row: int) -
             if row >= first_row:
                 columns.setdefault(column, []).append((row, cell))
         for column, cells in columns.items():
-            last = max((row for row, cell in cells if cell.formula is not None), default=0)
+            rows = [row for row, cell in cells if cell.formula is not None]
+            if len(rows) < least:
+                continue
+            last = rows[-1]
             before: str | None = None
             for row, cell in cells:
                 where = f"{sheet.title}!{column}{row}"
@@ -267,8 +286,58 @@ def _text_faults(formula: str, titles: set[str], names: set[str]) -> Iterator[tu
             )
     if (trap := _minus_power(parts)) is not None:
         yield "minus", trap
+    yield from (("array", found) for found in _disguised_arrays(parts))
     if (terms := longest_chain(parts)) > MOST_TERMS:
         yield "chain", f"{terms} terms in a row"
+
+
+@dataclass(slots=True)
+class _Argument:
+    """An argument in the making: of which function, whether it holds a range, and an operator."""
+
+    function: str
+    ranged: bool = False
+    worked: bool = False
+
+
+def _disguised_arrays(parts: Sequence[Token]) -> Iterator[str]:
+    """Ranges where a single value is expected: Excel 2010 would take one cell of them."""
+    stack = [_Argument("")]
+
+    def judge() -> Iterator[str]:
+        top = stack[-1]
+        names = [argument.function for argument in stack]
+        if not top.ranged:
+            return
+        if "SUMPRODUCT" in names:
+            inner = names[len(names) - names[::-1].index("SUMPRODUCT") :]
+            for name in _FIRST_CELL_ONLY.intersection(inner):
+                yield f"{name} over a range inside SUMPRODUCT"
+        elif top.function == "(":
+            return
+        elif top.function not in TAKES_RANGES or top.worked:
+            yield f"a range in {top.function or 'the formula'}{' with an operator' * top.worked}"
+
+    for part in parts:
+        top = stack[-1]
+        if part.kind == "function":
+            stack.append(_Argument(part.text[:-1].upper()))
+        elif part.kind == "open":
+            stack.append(_Argument("("))
+        elif part.kind in ("comma", "close"):
+            yield from judge()
+            if part.kind == "comma":
+                stack[-1] = _Argument(top.function)
+            elif len(stack) > 1:
+                stack.pop()
+                if top.function == "(":
+                    stack[-1].ranged |= top.ranged
+                    stack[-1].worked |= top.worked
+        elif part.kind in ("colon", "column", "rows"):
+            top.ranged = True
+        elif part.kind == "operator":
+            top.worked = True
+    yield from judge()
 
 
 def _title(text: str) -> str:

@@ -32,6 +32,9 @@ def write(path: Path, fill: Callable[[Any], None] | None = None) -> Path:
         model.write_formula("A3", '=IF(A1>=1,"yes: 12","no")', value="yes: 12")
         model.write_formula("A4", "=SUM('it''s other'!$A$1:$A$3)+price-(-A1)^A1", value=1.0)
         model.write_formula("A5", "=SUMPRODUCT($A$1:$A$2,$A$1:$A$2)/(1+A1)", value=1.0)
+        array = "=IF(A1>0,SUMPRODUCT((MMULT(($A$1:$B$3>$A$1)*1,$A$1:$A$2)=0)*1),SUM((A1:A2),A3:A4))"
+        model.write_formula("A7", array, value=1.0)
+        model.write_formula("A8", "=SUM($A$1:INDEX($A$1:$A$3,A1))*IF(A1=1,1,0)", value=1.0)
         model.write_formula("A6", "=INDEX($A:$A,MATCH(A1,$1:$1,0))-A1^-A1", value=1.0)
         table.write_row("A1", ["id", "value", "note", "calc: value"])
         table.write_row("A2", ["price", "12 * a + 0.5", "30"])
@@ -95,6 +98,13 @@ BAD = {
     "=A1#": "text",
     "=#REF!+1": "error",
     "={1;0}": "array",
+    "=A1:A3": "array",
+    "=SUM((A1:A3)*A1)": "array",
+    "=MAX(ABS(A1:A3))": "array",
+    "=MATCH(1,(A1:A3=A1)*1,0)": "array",
+    "=MMULT($A$1:$A$3,$A$1:$B$1)": "array",
+    "=SUMPRODUCT(IF(A1:A3>0,A1:A3,0))": "array",
+    "=A1:INDEX(A1:A3,1)*1": "array",
 }
 
 
@@ -315,8 +325,9 @@ def test_the_same_formula_down_a_column(tmp_path: Path) -> None:
         sheet.write_number("C6", 1.0)
         sheet.write_number("C10", 1.0)
     sheets = read_package(path).sheets.values()
-    faults = columns_with_several_formulas(sheets, 3)
+    faults = columns_with_several_formulas(sheets, 3, 5)
     assert [fault.place for fault in faults] == ["Calc A1!B7", "Calc A1!B8", "Calc A1!C6"]
-    assert columns_with_several_formulas(sheets, 8) == []
+    assert columns_with_several_formulas(sheets, 3, 7) == []
+    assert columns_with_several_formulas(sheets, 8, 1) == []
     formula = "B9+$C$1*'Calc A1'!$B8+LOG10(A9)"
     assert relative(formula, 9) == "B[0]+$C$1*'Calc A1'!$B[-1]+LOG10(A[0])"
