@@ -99,6 +99,26 @@ def until_mcse_option(command: Command) -> Command:
     )(command)
 
 
+def store_draws_option(usual: int) -> Callable[[Command], Command]:
+    """Add ``--store-draws``, a number or None for all."""
+    return click.option(
+        "--store-draws",
+        default=str(usual),
+        show_default=True,
+        callback=_stored_draws,
+        metavar="N|all",
+        help="PSA draws whose inputs the workbook stores, for Control to load.",
+    )
+
+
+def _stored_draws(ctx: click.Context, param: click.Parameter, text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise click.BadParameter(f"'{text}' is neither a number of 1 or more nor `all`", ctx, param)
+    return int(text)
+
+
 def available_cpus() -> int:
     """Processors this process may use."""
     try:

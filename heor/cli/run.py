@@ -10,6 +10,7 @@ from heor.analyses.study_results import StudyResults
 from heor.cli import options
 from heor.cli.output import FILE_ENDINGS, progress_bar, show
 from heor.report import csv_files, files, json_shapes
+from heor.report.sheets.layout import INPUT_DRAWS
 from heor.report.workbook import write_report
 from heor.spec.records import Spec
 from heor.study import Plan, run_study
@@ -27,6 +28,7 @@ from heor.study import Plan, run_study
 @options.change_options
 @options.psa_options
 @options.until_mcse_option
+@options.store_draws_option(INPUT_DRAWS)
 @options.workers_option
 @click.option(
     "-o",
@@ -48,6 +50,7 @@ def run(
     seed: int | None,
     sampler: str | None,
     until_mcse: float | None,
+    store_draws: int | None,
     workers: int,
     folder: Path,
     as_json: bool,
@@ -68,7 +71,7 @@ def run(
     plan = Plan(draws=draws, seed=seed, sampler=sampler, until_mcse=until_mcse, workers=workers)
     with progress_bar(quiet=quiet) as progress:
         results = run_study(spec, plan, progress)
-        names = _write(results, folder)
+        names = _write(results, folder, store_draws)
     if quiet:
         return
     if as_json:
@@ -84,7 +87,7 @@ def _report_name(spec: Spec) -> str:
     return f"{spec.name}.xlsx"
 
 
-def _write(results: StudyResults, folder: Path) -> list[str]:
+def _write(results: StudyResults, folder: Path, store_draws: int | None) -> list[str]:
     """Write every file of a run; all of them appear, or none does."""
     assert results.psa is not None
     texts = {
@@ -95,7 +98,7 @@ def _write(results: StudyResults, folder: Path) -> list[str]:
     }
     report = _report_name(results.spec)
     with files.staged(folder) as stage:
-        write_report(results, stage / report)
+        write_report(results, stage / report, store_draws)
         for name, text in texts.items():
             (stage / name).write_text(text, encoding="utf-8", newline="\n")
     return [report, *texts]

@@ -238,6 +238,8 @@ def test_set_and_scenario_change_the_study() -> None:
         (["base-case", "-o", "x.doc"], "must end in .xlsx, .csv, .json"),
         (["base-case", "--seed", "1"], "go with --draw"),
         (["psa", "--draws", "0"], "--draws"),
+        (["run", "--store-draws", "0"], "'0' is neither a number of 1 or more nor `all`"),
+        (["run", "--store-draws", "some"], "'some' is neither a number"),
         (["psa", "--until-mcse", "-1"], "above 0"),
         (["cea", "no_such.csv"], "there is no such file"),
         (["cea", "x.csv", "--thresholds", "0:5:x"], "neither a list"),
