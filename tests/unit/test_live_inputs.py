@@ -11,12 +11,14 @@ import openpyxl
 import pytest
 from libreoffice import require_libreoffice
 from live_book import expected, write_live_book
+from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
 from spreadsheet import Input, Spreadsheet
+from study_folder import write_study
 from study_tables import random_tables, write_tables
 from workbook_model import cell_of
 
 from heor.errors import Place
-from heor.report.sheets.control import CHOICE_COLUMN, in_use, row_of
+from heor.report.sheets.control import CHOICE_COLUMN, row_of
 from heor.report.sheets.layout import Context
 from heor.report.sheets.scenarios_live import circular_rows
 from heor.report.xlsx import cell_name
@@ -57,10 +59,21 @@ class Book:
     def live(self, cells: Cells, *keys: str) -> dict[str, float | str]:
         """Values of live cells by key after a change that is undone; no cell shows an error."""
         names = keys or [k for k, t in self.ctx.live.items() if t.text.count("!") == 1]
-        wanted = [k for k in names if ":" not in self.ctx.live[k].text]
-        reply = self.office.change(cells, [cell_of(self.ctx.live[k].text) for k in wanted])
+        places = {
+            key: cell_of(self.ctx.live[key].text)
+            for key in names
+            if ":" not in self.ctx.live[key].text
+        }
+        sheets = sorted({sheet for sheet, _ in places.values()})
+        areas = dict(self.office.used())
+        reply = self.office.change(cells, [(sheet, areas[sheet]) for sheet in sheets])
         assert reply.error_count == 0, reply.error_cells
-        return {key: value[0][0] for key, value in zip(wanted, reply.values, strict=True)}
+        tables = dict(zip(sheets, reply.values, strict=True))
+        found = {}
+        for key, (sheet, address) in places.items():
+            letters, row = coordinate_from_string(address)
+            found[key] = tables[sheet][row - 1][column_index_from_string(letters) - 1]
+        return found
 
     def agrees(self, cells: Cells, spec: Spec, values: Mapping[str, float] | None = None) -> None:
         """Check every live cell against the records of a study."""
@@ -77,7 +90,9 @@ def same(found: float | str, wanted: float | str) -> bool:
 
 
 def changed(spec: Spec, **changes: str) -> Spec:
-    return apply_changes(spec, [Change(target=t, value=v, place=Place("")) for t, v in changes.items()])
+    return apply_changes(
+        spec, [Change(target=t, value=v, place=Place("")) for t, v in changes.items()]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +115,6 @@ def shipped(office, tmp_path_factory) -> Iterator[Book]:
     office.close()
 
 
-@pytest.fixture(scope="module")
-def stored(shipped) -> dict[str, float | str]:
-    return {key: t.value for key, t in shipped.ctx.live.items()}
-
-
 def check_stored(book: Book) -> None:
     """Every formula's stored value is what LibreOffice computes."""
     reply = book.office.change({}, book.office.used(), hard=True)
@@ -122,7 +132,7 @@ def check_stored(book: Book) -> None:
                 kept = values[title][cell.coordinate].value
                 kept = "" if kept is None else kept
                 assert same(found, kept), (title, cell.coordinate, found, kept, cell.value)
-    assert count > 1000
+    assert count > 300
 
 
 def test_every_stored_value_is_what_its_formula_gives(shipped):
@@ -141,7 +151,9 @@ def test_random_studies(seed, tmp_path):
         check_stored(book)
         book.agrees({}, spec)
         for scenario in spec.scenarios:
-            book.agrees({book.choice("scenario"): scenario.name}, apply_changes(spec, scenario.changes))
+            book.agrees(
+                {book.choice("scenario"): scenario.name}, apply_changes(spec, scenario.changes)
+            )
         for draw in (1, DRAWS):
             book.agrees({book.choice("draw"): draw}, spec, values_of(book, draw))
 
@@ -171,8 +183,8 @@ def test_every_scenario(shipped):
 
 @pytest.mark.parametrize("draw", [1, 7, DRAWS])
 def test_a_draw_leaves_the_scenario_out(shipped, draw):
-    cells = {shipped.choice("draw"): draw, shipped.choice("scenario"): "Horizon 10 years"}
-    cells[shipped.choice("scenario")] = shipped.spec.scenarios[-1].name
+    scenario = shipped.spec.scenarios[-1].name
+    cells = {shipped.choice("draw"): draw, shipped.choice("scenario"): scenario}
     shipped.agrees(cells, shipped.spec, values_of(shipped, draw))
     assert shipped.live(cells, "scenario", "draw") == {"scenario": "", "draw": draw}
 
@@ -301,7 +313,29 @@ def test_what_is_changed_is_counted(shipped):
     assert counts({("costs", f"A{rows + 2}"): "new_item"}) == (1, 1)
 
 
-def test_scenarios_that_would_be_circular_together(office, tmp_path):
-    tables = random_tables(5)
-    first, second, third = list(read_study(write_tables(tmp_path / "s", tables)).parameters)[:3]
-    from study_tables import table_with_rows
+def test_scenarios_that_would_be_circular_together(tmp_path):
+    scenarios = """scenario,target,value
+Price by rate,price,rate * 200000
+Rate by price,rate,price / 300000
+Half by itself,half,0.1 + rate / 4
+Only here,hr,1 / (price - 90000)
+Only here,price,90002
+"""
+    spec = read_study(write_study(tmp_path / "study", scenarios=scenarios))
+    assert circular_rows(spec) == {1}
+    with Spreadsheet() as office:
+        book = book_of(spec, tmp_path / "circular.xlsx", office)
+        check_stored(book)
+        for scenario in spec.scenarios:
+            wanted = apply_changes(spec, scenario.changes)
+            book.agrees({book.choice("scenario"): scenario.name}, wanted)
+
+
+def test_names_of_scenarios_differ_in_case(tmp_path):
+    scenarios = "scenario,target,value\nLow,price,1\nlow,price,2\nWhat if?,price,3\n*,price,4\n"
+    spec = read_study(write_study(tmp_path / "study", scenarios=scenarios))
+    with Spreadsheet() as office:
+        book = book_of(spec, tmp_path / "case.xlsx", office)
+        for number, scenario in enumerate(spec.scenarios, start=1):
+            found = book.live({book.choice("scenario"): scenario.name}, "param price")
+            assert found == {"param price": number}

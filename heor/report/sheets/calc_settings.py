@@ -6,7 +6,6 @@ apart by formulas that do not depend on the spreadsheet's own decimal separator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from heor.report.live import Term, choose, literal, put, rounded_up, smallest, where, words
@@ -18,17 +17,19 @@ from heor.report.sheets.control import (
     fallback,
     in_use,
     plain_number,
+    slots,
     written,
 )
 from heor.report.sheets.inputs import column_of, typed
 from heor.report.sheets.layout import Context
+from heor.report.sheets.live_inputs import units_per_year
 from heor.report.xlsx import HEADER, HEADING, NOTE, TITLE, Sheet, Style
-from heor.spec.records import UNITS_PER_YEAR, Settings
+from heor.spec.records import UNITS_PER_YEAR, DiscountRate
 from heor.spec.values import discount_rate, duration, number
 
 TITLE_SETTINGS = "Calc Settings"
 
-_FIRST = 4
+_FIRST, _LISTS = 4, 4
 _TEXT, _NUMBER = Style("formula", align="right"), Style("formula", align="right")
 _TEXT_SETTINGS = (
     "cycle_correction",
@@ -86,6 +87,21 @@ def write_units(ctx: Context, sheet: Sheet) -> int:
     separator = Term(f'MID({half.text}&"",1+1,1)', ".")
     lines.add("Decimal separator of this spreadsheet", separator, "", "decimal separator")
     return lines.row
+
+
+def write_candidates(ctx: Context, sheet: Sheet) -> None:
+    """List the candidates of each curve to the right, for Control to choose from."""
+    place = _LISTS
+    for slot, rows in slots(ctx.results.spec).items():
+        if len(rows) == 1:
+            continue
+        sheet.text(_FIRST - 1, place, f"Candidates: {slot}", HEADER)
+        for offset, row in enumerate(rows):
+            put(sheet, _FIRST + offset, place, ctx.live[f"curves {row} id"], Style("link"))
+        area = sheet.range(_FIRST, place, _FIRST + len(rows) - 1, place)
+        ctx.live[f"candidates {slot}"] = Term(area, "")
+        sheet.widths((34,), place)
+        place += 1
 
 
 def write_thresholds(ctx: Context, sheet: Sheet, row: int) -> int:
@@ -222,23 +238,14 @@ def _duration(lines: _Lines, key: str, live_key: str) -> Term:
     settings = ctx.results.spec.settings
     years = settings.cycle_length if key == "cycle_length" else settings.horizon
     assert duration(text or f"{raw.value!r}", str(unit.value) if not word else "") == years
-    per = lines.add(f"{key}: of these in a year", _per_year(ctx, unit_cell), "per year")
+    per = lines.add(f"{key}: of these in a year", units_per_year(ctx, unit_cell), "per year")
     return lines.add(key, amount / per, "years", live_key)
-
-
-def _per_year(ctx: Context, unit: Term) -> Term:
-    word = str(unit.value).lower().removesuffix("s") or "year"
-    result = ctx.live["per year year"]
-    for name in ("month", "week", "day"):
-        either = Term(f'OR({unit.text}="{name}",{unit.text}="{name}s")', word == name)
-        result = where(either, ctx.live[f"per year {name}"], result)
-    return result
 
 
 def _rate(lines: _Lines, what: str) -> None:
     """Take a discount rate apart: ``3%``, ``0.03`` or ``3.5%; from 30: 3%``."""
     ctx, key = lines.ctx, f"discount_rate_{what}"
-    rate = _rates(ctx.results.spec.settings)[what]
+    rate: DiscountRate = getattr(ctx.results.spec.settings, key)
     lines.heading(
         f"Discount rate of {what}", "Methods 3.2; without a step the later rate is the first."
     )
@@ -279,10 +286,6 @@ def _rate(lines: _Lines, what: str) -> None:
     assert not text or discount_rate(text) == rate
 
 
-def _rates(settings: Settings) -> Mapping[str, object]:
-    return {"costs": settings.discount_rate_costs, "outcomes": settings.discount_rate_outcomes}
-
-
 def _curve_rows(lines: _Lines) -> None:
     """Row of the chosen candidate of each slot within the table ``curves``."""
     ctx = lines.ctx
@@ -292,12 +295,8 @@ def _curve_rows(lines: _Lines) -> None:
     curves = ctx.results.spec.curves
     keys = control_keys(ctx.results.spec)
     ids = ctx.live["curves id"]
-    for slot in dict.fromkeys(f"{c.strategy}.{c.endpoint}.{c.group}" for c in curves):
-        row = next(
-            n
-            for n, c in enumerate(curves)
-            if c.use and f"{c.strategy}.{c.endpoint}.{c.group}" == slot
-        )
+    for slot, rows in slots(ctx.results.spec).items():
+        row = next(n for n in rows if curves[n].use)
         key = CURVE_SLOT + slot
         chosen = in_use(ctx, key) if key in keys else ctx.live[f"curves {row} id"]
         term = Term(f"MATCH({chosen.text},{ids.text},0)", float(row + 1))

@@ -349,7 +349,10 @@ def _write(ctx: Context, sheet: Sheet, key: str, choice: _Choice) -> None:
     sheet.red_when(row, _TAKEN, "not understood")
     sheet.text(row, _ALLOWED, choice.allowed, AFTER)
     sheet.text(row, _ORIGIN, choice.origin, NOTE)
-    if choice.choices:
+    slot = key.removeprefix(CURVE_SLOT)
+    if f"candidates {slot}" in ctx.live:
+        sheet.choose_from(row, CHOICE_COLUMN, ctx.live[f"candidates {slot}"].text, key)
+    elif choice.choices:
         sheet.choices(row, row, CHOICE_COLUMN, choice.choices, key)
     elif len(condition := choice.valid(own)) <= MAX_CONDITION:
         sheet.accept_when(row, CHOICE_COLUMN, condition, key, f"Allowed: {choice.allowed}.")

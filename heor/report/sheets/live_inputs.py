@@ -20,7 +20,6 @@ from heor.report.xlsx import HEADER, Sheet, Style, cell_name
 from heor.spec.context import as_values, read_expression
 from heor.spec.expressions import Expression
 from heor.spec.records import FAMILIES, UNITS_PER_YEAR, TableData
-from heor.spec.values import time_unit
 
 TITLE_KM = "Calc KM"
 
@@ -139,10 +138,9 @@ class LiveTable:
 
     def per_year(self, column: str, row: int) -> Term:
         """Give how many of the unit that a cell names make a year; 1 where there is none."""
-        if not self.text(column, row):
+        if not self.has(column):
             return literal(1)
-        unit = self.text(column, row)
-        return units_per_year(self.ctx, Term(self.address(column, row), unit), unit)
+        return units_per_year(self.ctx, Term(self.address(column, row), self.text(column, row)))
 
     def add(self, key: str, terms: Sequence[Term], style: Style | None = None) -> list[Term]:
         """Add the column ``calc: key`` and make its cells known as ``<table> <row> <key>``."""
@@ -164,11 +162,12 @@ class LiveTable:
         return Term(self.sheet.range(1, column, len(values), column), np.array(values))
 
 
-def units_per_year(ctx: Context, unit: Term, text: str) -> Term:
-    """How many of a unit, as written in a cell, make a year; a plural s is allowed."""
+def units_per_year(ctx: Context, unit: Term) -> Term:
+    """How many of a unit, as written in a cell, make a year; a plural s is allowed, blank is 1."""
+    word = str(unit.value).lower().removesuffix("s")
     result: Term = ctx.live["per year year"]
     for name in reversed([n for n in UNITS_PER_YEAR if n != "year"]):
-        either = Term(f'OR({unit.text}="{name}",{unit.text}="{name}s")', time_unit(text) == name)
+        either = Term(f'OR({unit.text}="{name}",{unit.text}="{name}s")', word == name)
         result = where(either, ctx.live[f"per year {name}"], result)
     return result
 
@@ -306,7 +305,7 @@ def write_km(ctx: Context) -> None:
                 if key == "time":
                     unit = live.text("time_unit", row)
                     address = live.sheet.ref(row + 1, column_of(table, "time_unit"))
-                    number = number / units_per_year(ctx, Term(address, unit), unit)
+                    number = number / units_per_year(ctx, Term(address, unit))
                 style = Style("link" if key == "survival" else "formula", align="right")
                 put(sheet, _KM_HEAD + 1 + offset, 2 * place + column, number, style)
                 values.append(float(number.value))

@@ -7,6 +7,7 @@ from heor.report.sheets import psa
 from heor.report.sheets.calc_inputs import TITLE_INPUTS, write_calc_inputs
 from heor.report.sheets.calc_settings import (
     TITLE_SETTINGS,
+    write_candidates,
     write_settings,
     write_thresholds,
     write_units,
@@ -41,6 +42,7 @@ def write_live(ctx: Context) -> None:
     write_live_inputs(ctx)
     write_km(ctx)
     _write_formula_settings(ctx)
+    write_candidates(ctx, settings)
     row = write_thresholds(ctx, settings, row)
     write_control(ctx, ctx.book.sheet(TITLE_CONTROL))
     write_settings(ctx, settings, row)
