@@ -16,7 +16,7 @@ from heor.analyses import base_case
 from heor.engine.evaluate import traces
 from heor.engine.mortality import norms
 from heor.engine.timeline import Timeline
-from heor.report.live import GRID_ROW, Column, Term, cell
+from heor.report.live import GRID_ROW, Column, cell
 from heor.report.sheets import (
     base_case as results_sheet,
 )
@@ -29,7 +29,6 @@ from heor.report.sheets import (
     calc_schedules,
     costs_qalys,
 )
-from heor.report.sheets.constants import CONSTANTS
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import Book, Sheet, Style
 from heor.spec import draws as draw_sets
@@ -56,7 +55,6 @@ class Registry:
             psa=None,
             record=SimpleNamespace(seed=1),
         )
-        book.reserve(CONSTANTS)
         self.draws = draw_sets.base(spec)
         self.ctx = Context(results, book, traces(spec, self.draws), {})
         self.sheet: Sheet = book.sheet("Inputs as numbers")
@@ -108,7 +106,7 @@ class Registry:
             self.live(f"per year {unit}", per_year)
 
     def _window(self, key: str, row: Any) -> None:
-        per_year = UNITS_PER_YEAR[row.time_unit]
+        per_year = UNITS_PER_YEAR.get(row.time_unit, 1.0)
         self.live(f"{key} from", (row.start or 0.0) / per_year)
         self.live(f"{key} until", FAR if row.until is None else row.until / per_year)
 
@@ -204,6 +202,3 @@ def with_fourth_strategy(spec: Spec) -> Spec:
             **{(copy, *key[1:]): km for key, km in spec.km.items() if key[0] == last},
         },
     )
-
-
-__all__ = ["Registry", "Term", "with_fourth_strategy", "write_payoffs"]

@@ -17,22 +17,24 @@ _CHAIN = 8
 
 
 def index(area: Term, position: Term) -> Term:
-    """``INDEX`` of a range, counted from 1; for a column of positions, row by row."""
-    places = np.asarray(position.value, dtype=float).astype(int) - 1
-    values = area.value
+    """``INDEX`` of a range, counted from 1; for a column of positions, row by row.
+
+    A place outside the range is an error in a spreadsheet; its value here is not a number, for
+    formulas that do not use it.
+    """
+    text = f"INDEX({area.text},{position.text})"
+    places = np.asarray(position.value, dtype=float)
     if places.ndim:
-        found = np.asarray(values, dtype=float)[places]
-    else:
-        found = values[int(places)]
-    return Term(f"INDEX({area.text},{position.text})", found)
+        return Term(text, np.asarray(area.value, dtype=float)[places.astype(int) - 1])
+    inside = 1 <= places <= len(area.value)
+    return Term(text, area.value[int(places) - 1] if inside else np.nan)
 
 
 def match(wanted: Term, area: Term) -> Term:
-    """Position, from 1, of the first cell of a range that equals a number."""
+    """Position, from 1, of the first cell of a range that equals a number; see `index`."""
     places = np.flatnonzero(np.asarray(area.value, dtype=float) == float(wanted.value))
-    if not len(places):
-        raise ValueError(f"{wanted.value} is not among {area.text}")
-    return Term(f"MATCH({wanted.text},{area.text},0)", float(places[0] + 1))
+    found = float(places[0] + 1) if len(places) else np.nan
+    return Term(f"MATCH({wanted.text},{area.text},0)", found)
 
 
 def joined(*parts: Term | str) -> Term:

@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
-from heor.analyses import cea
-from heor.analyses.results import PairwiseRow
-from heor.report.sheets.layout import Context, head, heading, table_head
-from heor.report.xlsx import AFTER, LABEL, Sheet, Style, cell_name
+import math
 
-#: Words that stand where a ratio has no meaning (methods 6.2).
-ON_AXIS, SAVES, DASH = "no ratio: see status", "saves: see status", "–"
+import numpy as np
+
+from heor.analyses.accrual import YEARS
+from heor.engine.outcomes import EVENTS
+from heor.report.charts import Axis, Cells, Series, xy_chart
+from heor.report.live import (
+    Term,
+    absolute,
+    cell,
+    cells,
+    literal,
+    put,
+    total,
+    where,
+    words,
+)
+from heor.report.lookup import index, largest_of, match, until_year
+from heor.report.sheets.calc_schedules import longest_horizon
+from heor.report.sheets.comparison import (
+    DASH,
+    ratio_term,
+    saving_term,
+    status_term,
+    tolerances,
+)
+from heor.report.sheets.layout import Context, head, heading, table_head
+from heor.report.sheets.price import write_price
+from heor.report.xlsx import LABEL, Sheet, Style
 
 _MONEY, _QALY = Style("formula", unit="money"), Style("formula", unit="qaly")
 _LINK_MONEY, _LINK_QALY = Style("link", unit="money"), Style("link", unit="qaly")
-_RIGHT = Style(align="right")
-
-
-def ratio_value(delta_cost: float, delta_effect: float) -> float | str:
-    """Give what `ratio_formula` shows: a ratio in the north-east quadrant, else words."""
-    where = cea.quadrant(delta_cost, delta_effect)
-    if where == "NE":
-        return delta_cost / delta_effect
-    return {"SE": "dominant", "NW": "dominated", "SW": SAVES}.get(where, ON_AXIS)
-
-
-def ratio_formula(ctx: Context, cost: str, effect: str) -> str:
-    """Cost over effect, guarded by quadrant."""
-    small = (
-        f"OR(ABS({effect})<{ctx.cells['tolerance qaly']},ABS({cost})<{ctx.cells['tolerance cost']})"
-    )
-    return (
-        f'=IF({small},"{ON_AXIS}",IF({effect}>0,IF({cost}>0,{cost}/{effect},"dominant"),'
-        f'IF({cost}>0,"dominated","{SAVES}")))'
-    )
+_RATIO = Style("formula", unit="money", align="right")
+_TEXT = Style("formula", indent=1)
 
 
 def write_results(ctx: Context, sheet: Sheet) -> None:
-    """Fill the sheet."""
-    row = head(ctx, sheet, "Results of the base case", live=True)
+    """Fill the sheet; register totals, increments and ratios in ``live`` and ``cells``."""
+    row = head(ctx, sheet, "Results", live=True)
     row = _write_totals(ctx, sheet, row)
-    row = _write_incremental(ctx, sheet, row + 1)
-    row = _write_pairwise(ctx, sheet, row + 1)
+    if ctx.others:
+        row = _write_incremental(ctx, sheet, row + 1)
+        row = _write_pairwise(ctx, sheet, row + 1)
     row = _write_net_benefit(ctx, sheet, row + 1)
-    if ctx.results.accrual:
-        _write_accrual(ctx, sheet, row + 1)
+    if ctx.others:
+        row = write_price(ctx, sheet, row + 1)
+        row = _write_accrual(ctx, sheet, row + 1)
+        _write_years(ctx, sheet, row + 1)
     sheet.widths((34, *([17] * 10), 36))
     sheet.freeze(4, 1)
     sheet.print_setup(pages=1)
+
+
+def register(ctx: Context, key: str, term: Term) -> Term:
+    """Make a cell known to other sheets."""
+    ctx.live[key] = term
+    ctx.cells[key] = term.text
+    return term
 
 
 def _write_totals(ctx: Context, sheet: Sheet, row: int) -> int:
@@ -66,29 +81,33 @@ def _write_totals(ctx: Context, sheet: Sheet, row: int) -> int:
         ),
         44,
     )
+    labels = [ctx.label(s) for s in ctx.strategies]
+    area = cells(sheet, row, 0, row + len(labels) - 1, 0, np.array(labels))
+    ctx.live["strategy labels"] = area
     for strategy in ctx.strategies:
-        totals = ctx.results.base.totals(strategy)
         sheet.text(row, 0, ctx.label(strategy))
-        for column, (key, value, style) in enumerate(
+        for column, (key, style) in enumerate(
             (
-                ("cost", totals.cost, _LINK_MONEY),
-                ("ly", totals.ly, _LINK_QALY),
-                ("qaly", totals.qaly, _LINK_QALY),
-                ("evly", totals.evly, Style("value", unit="qaly")),
-                ("cost undiscounted", totals.cost_undiscounted, _LINK_MONEY),
-                ("ly undiscounted", totals.ly_undiscounted, _LINK_QALY),
-                ("qaly undiscounted", totals.qaly_undiscounted, _LINK_QALY),
+                ("cost", _LINK_MONEY),
+                ("ly", _LINK_QALY),
+                ("qaly", _LINK_QALY),
+                ("evly", _QALY),
+                ("cost undiscounted", _LINK_MONEY),
+                ("ly undiscounted", _LINK_QALY),
+                ("qaly undiscounted", _LINK_QALY),
             ),
             start=1,
         ):
-            source = ctx.cells.get(f"{key} {strategy}")
-            if source is None:
-                sheet.number(row, column, value, style)
-            else:
-                sheet.formula(row, column, f"={source}", value, style)
-            ctx.cells[f"total {key} {strategy}"] = cell_name(row, column, absolute=True)
+            source = _evly(ctx, strategy) if key == "evly" else ctx.live[f"{key} {strategy}"]
+            register(ctx, f"total {key} {strategy}", put(sheet, row, column, source, style))
         row += 1
     return row
+
+
+def _evly(ctx: Context, strategy: str) -> Term:
+    """QALYs and, but for the reference, what longer lives are worth more (methods 4)."""
+    qaly = ctx.live[f"total qaly {strategy}"]
+    return qaly if strategy == ctx.reference else qaly + total(ctx.columns[f"gain {strategy}"].all)
 
 
 def _write_incremental(ctx: Context, sheet: Sheet, row: int) -> int:
@@ -96,7 +115,8 @@ def _write_incremental(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet,
         row,
         "Fully incremental analysis",
-        "Frontier in order of QALYs, each against the one before it; dominated strategies below.",
+        "Frontier in order of QALYs, each against the one before it; dominated strategies below "
+        "(steps on Calc CEA).",
     )
     money = ctx.currency
     row = table_head(
@@ -111,49 +131,38 @@ def _write_incremental(ctx: Context, sheet: Sheet, row: int) -> int:
             "Extra QALYs",
             f"ICER, {money} per QALY",
             "Status",
+            "Rank by cost",
         ),
         texts=("Status",),
     )
-    for one in ctx.results.base.incremental:
-        cost, qaly = ctx.cells[f"total cost {one.id}"], ctx.cells[f"total qaly {one.id}"]
-        sheet.text(row, 0, ctx.label(one.id))
-        sheet.formula(row, 1, f"={cost}", one.cost, _MONEY)
-        sheet.formula(row, 2, f"={qaly}", one.qaly, _QALY)
-        if one.versus is None or one.delta_cost is None or one.delta_qaly is None:
-            for column in range(3, 7):
-                sheet.text(row, column, DASH, _RIGHT)
-        else:
-            before_cost = ctx.cells[f"total cost {one.versus}"]
-            before_qaly = ctx.cells[f"total qaly {one.versus}"]
-            sheet.text(row, 3, ctx.label(one.versus), _RIGHT)
-            sheet.formula(row, 4, f"={cost}-{before_cost}", one.delta_cost, _MONEY)
-            sheet.formula(row, 5, f"={qaly}-{before_qaly}", one.delta_qaly, _QALY)
-            _write_ratio(ctx, sheet, row, 6, (row, 4), (row, 5), one.delta_cost, one.delta_qaly)
-        sheet.text(row, 7, _incremental_words(ctx, one.status, one.dominated_by, one.note), AFTER)
+    of = {key: ctx.live[f"cea {key}"] for key in _RANKED}
+    top = sheet.ref(row, 8)
+    for i in range(len(ctx.strategies)):
+        rank = put(
+            sheet,
+            row,
+            8,
+            match(Term(f"ROW()-ROW({top})+1", i + 1.0, 1), of["row"]),
+            Style("formula", unit="integer"),
+        )
+        put(sheet, row, 0, index(of["label"], rank), Style("formula"))
+        put(sheet, row, 1, index(of["cost"], rank), _MONEY)
+        put(sheet, row, 2, index(of["qaly"], rank), _QALY)
+        against = index(of["against"], rank)
+        alone = against.equals(0)
+        label = where(alone, DASH, index(of["label"], against))
+        put(sheet, row, 3, label, Style("formula", align="right"))
+        extra = ((4, "extra cost", "money"), (5, "extra qaly", "qaly"), (6, "icer", "money"))
+        for column, key, unit in extra:
+            style = Style("formula", unit=unit, align="right", bold=key == "icer")
+            put(sheet, row, column, where(alone, DASH, index(of[key], rank)), style)
+        put(sheet, row, 7, index(of["words"], rank), _TEXT)
         row += 1
     return row
 
 
-def _incremental_words(ctx: Context, status: str, by: tuple[str, ...], note: str) -> str:
-    text = status
-    if by:
-        text += " by " + " and ".join(ctx.label(s) for s in by)
-    return f"{text}; {note}" if note else text
-
-
-def _write_ratio(
-    ctx: Context,
-    sheet: Sheet,
-    row: int,
-    column: int,
-    cost: tuple[int, int],
-    effect: tuple[int, int],
-    delta_cost: float,
-    delta_effect: float,
-) -> None:
-    formula = ratio_formula(ctx, cell_name(*cost), cell_name(*effect))
-    style = Style("formula", unit="money", align="right", bold=True)
-    sheet.formula(row, column, formula, ratio_value(delta_cost, delta_effect), style)
+#: Columns of Calc CEA that the incremental table shows.
+_RANKED = ("row", "label", "cost", "qaly", "against", "extra cost", "extra qaly", "icer", "words")
 
 
 def _write_pairwise(ctx: Context, sheet: Sheet, row: int) -> int:
@@ -185,72 +194,37 @@ def _write_pairwise(ctx: Context, sheet: Sheet, row: int) -> int:
         44,
         texts=("Status",),
     )
-    for one in ctx.results.base.pairwise:
-        _write_pair(ctx, sheet, row, one)
+    for strategy in ctx.others:
+        _write_pair(ctx, sheet, row, strategy)
         row += 1
     return row
 
 
-def _write_pair(ctx: Context, sheet: Sheet, row: int, one: PairwiseRow) -> None:
-    sheet.text(row, 0, ctx.label(one.id))
-    increments = (
-        ("cost", one.delta_cost, _MONEY),
-        ("ly", one.delta_ly, _QALY),
-        ("qaly", one.delta_qaly, _QALY),
-        ("evly", one.evlyg, _QALY),
-    )
-    for column, (key, value, style) in enumerate(increments, start=1):
-        _write_difference(ctx, sheet, row, column, key, one, value, style)
-    for column, effect, value in (
-        (5, 3, one.delta_qaly),
-        (6, 2, one.delta_ly),
-        (7, 4, one.evlyg),
-    ):
-        if value is not None:
-            _write_ratio(ctx, sheet, row, column, (row, 1), (row, effect), one.delta_cost, value)
-    cost, qaly = cell_name(row, 1), cell_name(row, 3)
-    south = f"{cost}<=-{ctx.cells['tolerance cost']}"
-    west = f"{qaly}<=-{ctx.cells['tolerance qaly']}"
-    saving = one.saving_per_qaly_forgone
-    sheet.formula(
-        row,
-        8,
-        f'=IF(AND({south},{west}),{cost}/{qaly},"{DASH}")',
-        DASH if saving is None else saving,
-        Style("formula", unit="money", align="right"),
-    )
-    undiscounted = (
-        ("cost undiscounted", one.delta_cost_undiscounted, _MONEY),
-        ("qaly undiscounted", one.delta_qaly_undiscounted, _QALY),
-    )
-    for column, (key, value, style) in enumerate(undiscounted, start=9):
-        _write_difference(ctx, sheet, row, column, key, one, value, style)
-    sheet.text(row, 11, one.status, Style(bold=True, indent=1))
-    for key, column in (("delta cost", 1), ("delta ly", 2), ("delta qaly", 3), ("icer", 5)):
-        ctx.cells[f"{key} {one.id}"] = sheet.ref(row, column)
-    ctx.cells[f"evlyg {one.id}"] = sheet.ref(row, 4)
+def _write_pair(ctx: Context, sheet: Sheet, row: int, strategy: str) -> None:
+    sheet.text(row, 0, ctx.label(strategy))
 
+    def difference(column: int, key: str, style: Style) -> Term:
+        mine, theirs = (ctx.live[f"total {key} {s}"] for s in (strategy, ctx.reference))
+        return put(sheet, row, column, mine - theirs, style)
 
-def _write_difference(
-    ctx: Context,
-    sheet: Sheet,
-    row: int,
-    column: int,
-    key: str,
-    one: PairwiseRow,
-    value: float | None,
-    style: Style,
-) -> None:
-    if value is None:
-        sheet.text(row, column, DASH, _RIGHT)
-        return
-    mine, theirs = ctx.cells[f"total {key} {one.id}"], ctx.cells[f"total {key} {one.versus}"]
-    sheet.formula(row, column, f"={mine}-{theirs}", value, style)
+    cost = register(ctx, f"delta cost {strategy}", difference(1, "cost", _MONEY))
+    life = register(ctx, f"delta ly {strategy}", difference(2, "ly", _QALY))
+    qaly = register(ctx, f"delta qaly {strategy}", difference(3, "qaly", _QALY))
+    evlyg = register(ctx, f"evlyg {strategy}", difference(4, "evly", _QALY))
+    bold = Style("formula", unit="money", align="right", bold=True)
+    for column, effect in ((5, qaly), (6, life), (7, evlyg)):
+        found = put(sheet, row, column, ratio_term(ctx, cost, effect), bold)
+        if effect is qaly:
+            register(ctx, f"icer {strategy}", found)
+    put(sheet, row, 8, saving_term(ctx, cost, qaly), _RATIO)
+    difference(9, "cost undiscounted", _MONEY)
+    difference(10, "qaly undiscounted", _QALY)
+    put(sheet, row, 11, status_term(ctx, cost, qaly), Style("formula", bold=True, indent=1))
 
 
 def _write_net_benefit(ctx: Context, sheet: Sheet, row: int) -> int:
     """Net benefit per threshold; the severity weight stands in its own cell."""
-    base, money = ctx.results.base, ctx.currency
+    money = ctx.currency
     row = heading(
         sheet,
         row,
@@ -259,47 +233,51 @@ def _write_net_benefit(ctx: Context, sheet: Sheet, row: int) -> int:
         f"{ctx.label(ctx.reference)}.",
     )
     sheet.text(row, 0, "Severity weight on QALYs", LABEL)
-    sheet.number(row, 1, base.severity_weight, Style("value", unit="ratio"))
-    weight = cell_name(row, 1, absolute=True)
+    weight = put(sheet, row, 1, ctx.live["severity_weight"], Style("link", unit="ratio"))
     columns = [f"NMB {ctx.label(s)}, {money}" for s in ctx.strategies]
     columns += [f"INMB {ctx.label(s)}, {money}" for s in ctx.others]
     columns += [f"INHB {ctx.label(s)}, QALYs" for s in ctx.others]
     heads = (f"Threshold, {money} per QALY", *columns, "Best")
     row = table_head(sheet, row + 1, heads, 44, texts=("Best",))
-    for index, threshold in enumerate(base.thresholds):
-        sheet.number(row, 0, threshold, Style("value", unit="money", align="left"))
-        k, column = cell_name(row, 0), 1
+    for place in range(len(ctx.results.base.thresholds)):
+        style = Style("link", unit="money", align="left")
+        k = put(sheet, row, 0, ctx.live[f"threshold {place}"], style)
+        column = 1
+        benefits = []
         for strategy in ctx.strategies:
-            cost, qaly = ctx.cells[f"total cost {strategy}"], ctx.cells[f"total qaly {strategy}"]
-            value = base.totals(strategy).nmb[index]
-            sheet.formula(row, column, f"={k}*{weight}*{qaly}-{cost}", value, _MONEY)
+            cost, qaly = (ctx.live[f"total {key} {strategy}"] for key in ("cost", "qaly"))
+            benefits.append(put(sheet, row, column, k * weight * qaly - cost, _MONEY))
             column += 1
-        for one in base.pairwise:
-            cost, qaly = (
-                _local(ctx.cells[f"{key} {one.id}"]) for key in ("delta cost", "delta qaly")
-            )
-            formula = f"={k}*{weight}*{qaly}-{cost}"
-            sheet.formula(row, column, formula, one.inmb[index], _MONEY)
-            ctx.cells[f"inmb {index} {one.id}"] = sheet.ref(row, column)
+        for strategy in ctx.others:
+            cost, qaly = (ctx.live[f"delta {key} {strategy}"] for key in ("cost", "qaly"))
+            found = put(sheet, row, column, k * weight * qaly - cost, _MONEY)
+            register(ctx, f"inmb {place} {strategy}", found)
             column += 1
-        for one in base.pairwise:
-            health = one.inhb[index]
-            cost, qaly = (
-                _local(ctx.cells[f"{key} {one.id}"]) for key in ("delta cost", "delta qaly")
-            )
-            if health is None:
-                sheet.text(row, column, DASH, _RIGHT)
-            else:
-                sheet.formula(row, column, f"={weight}*{qaly}-{cost}/{k}", health, _QALY)
+        for strategy in ctx.others:
+            cost, qaly = (ctx.live[f"delta {key} {strategy}"] for key in ("cost", "qaly"))
+            term = where(k.equals(0), DASH, weight * qaly - cost / k)
+            put(sheet, row, column, term, Style("formula", unit="qaly", align="right"))
             column += 1
-        sheet.text(row, column, ctx.label(base.best[index]), AFTER)
+        area = cells(sheet, row, 1, row, len(benefits), [one.value for one in benefits])
+        put(sheet, row, column, _best(ctx, area), _TEXT)
         row += 1
     return row
 
 
-def _local(reference: str) -> str:
-    """Reference to a cell of the same sheet, without the sheet."""
-    return reference.rsplit("!", 1)[1]
+def _best(ctx: Context, benefits: Term) -> Term:
+    """Name the strategy with the most net benefit, the first of the study in a tie."""
+    return index(ctx.live["strategy labels"], match(largest_of(benefits), benefits))
+
+
+def _gained(ctx: Context, strategy: str, year: Term, measure: str) -> Term:
+    """Discounted gain over the reference by a year, one-off losses included."""
+    time, cycle = ctx.columns["t"], ctx.live["cycle"]
+
+    def reached(who: str) -> Term:
+        by_then = until_year(time, cycle, year, ctx.columns[f"{measure} {who}"])
+        return by_then + ctx.live[f"qaly:{EVENTS} {who}"] if measure == "qalys" else by_then
+
+    return reached(strategy) - reached(ctx.reference)
 
 
 def _write_accrual(ctx: Context, sheet: Sheet, row: int) -> int:
@@ -309,21 +287,71 @@ def _write_accrual(ctx: Context, sheet: Sheet, row: int) -> int:
         "When the gain accrues",
         "Discounted gain over the reference reached by each year, and its share of the whole.",
     )
-    columns = ("Strategy", "By year", "QALYs gained", "Share", "Life years gained", "Share")
+    columns = ("Strategy", "By year", "QALYs gained", "Share", "Life years gained", "Share", "")
     row = table_head(sheet, row, columns)
-    for one in ctx.results.accrual:
-        sheet.text(row, 0, ctx.label(one.id))
-        sheet.number(row, 1, one.year, Style("value", unit="count"))
-        sheet.number(row, 2, one.delta_qaly, Style("value", unit="qaly"))
-        sheet.number(row, 4, one.delta_ly, Style("value", unit="qaly"))
-        for column, share in ((3, one.qaly_share), (5, one.ly_share)):
-            sheet.cell(
-                row,
-                column,
-                DASH if share is None else share,
-                Style("value", unit="proportion", align="right"),
-            )
-        if not one.within_horizon:
-            sheet.text(row, 6, "past the horizon: the whole gain", Style("note", indent=1))
-        row += 1
+    small = tolerances(ctx)[1]
+    share = Style("formula", unit="proportion", align="right")
+    for strategy in ctx.others:
+        for value in YEARS:
+            sheet.text(row, 0, ctx.label(strategy))
+            sheet.number(row, 1, value, Style("value", unit="count"))
+            year = cell(sheet, row, 1, value)
+            for column, measure, key in ((2, "qalys", "qaly"), (4, "life", "ly")):
+                gain = put(sheet, row, column, _gained(ctx, strategy, year, measure), _QALY)
+                whole = ctx.live[f"delta {key} {strategy}"]
+                term = where(absolute(whole) < small, DASH, gain / whole)
+                put(sheet, row, column + 1, term, share)
+            past = words("past the horizon: the whole gain")
+            inside = where(year <= ctx.live["horizon"], words("within the horizon"), past)
+            put(sheet, row, 6, inside, Style("formula", indent=1))
+            row += 1
     return row
+
+
+def _write_years(ctx: Context, sheet: Sheet, row: int) -> int:
+    """Write the gain by each year with its chart."""
+    row = heading(
+        sheet,
+        row,
+        "Gain by year",
+        "Discounted QALYs and life years gained over the reference from the start to each year.",
+    )
+    heads = [f"{ctx.label(s)}, {what}" for what in ("QALYs", "life years") for s in ctx.others]
+    row = table_head(sheet, row, ("Years since start", *heads), 30)
+    first = row
+    before: Term | None = None
+    for _ in range(math.ceil(longest_horizon(ctx.results.spec) - 1e-9) + 1):
+        count = Style("formula", unit="count", align="left")
+        before = put(sheet, row, 0, literal(0) if before is None else before + 1, count)
+        for column, (measure, strategy) in enumerate(
+            ((m, s) for m in ("qalys", "life") for s in ctx.others), start=1
+        ):
+            put(sheet, row, column, _gained(ctx, strategy, before, measure), _QALY)
+        row += 1
+    _place_accrual_chart(ctx, sheet, first, row - 1)
+    return row
+
+
+def _place_accrual_chart(ctx: Context, sheet: Sheet, first: int, last: int) -> None:
+    """Place the lines of QALYs gained beside their table."""
+    years = Cells(sheet, 0, first, last)
+    series = [
+        Series(
+            name=ctx.label(strategy),
+            x=years,
+            y=Cells(sheet, column, first, last),
+            colour=ctx.colour(strategy),
+        )
+        for column, strategy in enumerate(ctx.others, start=1)
+    ]
+    title = f"QALYs gained over {ctx.label(ctx.reference)} by year"
+    chart = xy_chart(
+        ctx.book,
+        title,
+        series,
+        Axis(title="Years since start", low=0, high=float(last - first)),
+        Axis(title="Discounted QALYs gained so far"),
+    )
+    place = 2 + 2 * len(ctx.others)
+    alt = f"{title}: one line a strategy, discounted, over {last - first} years."
+    sheet.place(first - 1, place, chart, width=620, height=360, alt=alt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heor.report.live import Term, literal, put, sum_of_products
 from heor.report.lookup import SummedRows
-from heor.report.sheets.calc_price import POINTS, amount_at, has_price
+from heor.report.sheets.calc_price import POINTS, amount_at, moves_costs_only
 from heor.report.sheets.calc_quality import notes
 from heor.report.sheets.cost_rows import CostRow, cost_rows
 from heor.report.sheets.layout import Context, head, heading, table_head
@@ -58,7 +58,7 @@ def _write_costs(ctx: Context, sheet: Sheet, row: int) -> int:
     ]
     keys = ["strategy", "item", "category", "state", "counted", "group"]
     keys += ["amount", "per", "weight", "times", "times plain", "discounted", "undiscounted"]
-    points = POINTS if has_price(ctx) else ()
+    points = POINTS if moves_costs_only(ctx.results.spec) else ()
     for point in points:
         heads += [f"Amount {point.words}, {money}", f"Cost discounted {point.words}, {money}"]
         keys += [f"amount {point.key}", f"discounted {point.key}"]
@@ -103,8 +103,8 @@ def _write_cost(ctx: Context, table: SummedRows, row: int, one: CostRow) -> None
     plainly = add("times plain", plain, _NUMBER)
     add("discounted", amount * per * weight * times, _MONEY)
     add("undiscounted", amount * per * weight * plainly, _MONEY)
-    for point in POINTS if has_price(ctx) else ():
-        spec = ctx.results.spec
+    spec = ctx.results.spec
+    for point in (point for point in POINTS if f"amount {point.key}" in table.places):
         if event:
             cost = spec.adverse_events[one.item].cost
             then = probability * amount_at(ctx, point, cost, each)

@@ -50,9 +50,8 @@ POINTS = (
 )
 
 
-def has_price(ctx: Context) -> bool:
-    """Whether the study has a price that price analyses move, and moves nothing but costs."""
-    spec = ctx.results.spec
+def moves_costs_only(spec: Spec) -> bool:
+    """Whether the study has a price that price analyses move, and it moves nothing but costs."""
     return bool(spec.settings.price_parameter) and not also_drives(spec)
 
 
@@ -180,13 +179,10 @@ def amount_at(ctx: Context, point: Point, expression: Expression, now: Term) -> 
     Where the formula has no value at that price, the amount now stands in; the extra cost is then
     not linear in the price, which ``Results`` says.
     """
-    wanted = depends_on_price(ctx.results.spec)
-    if not wanted & set(expression.names):
+    at_price = {name: ctx.live.get(f"{point.key} {name}") for name in expression.names}
+    if not any(at_price.values()):
         return now
-    terms = {
-        name: ctx.live[f"{point.key} {name}" if name in wanted else f"param {name}"]
-        for name in expression.names
-    }
+    terms = {name: term or ctx.live[f"param {name}"] for name, term in at_price.items()}
     values = {name: np.array([float(term.value)]) for name, term in terms.items()}
     text = expression.to_excel(lambda name: terms[name].text)
     text = ctx.constants.lift(text, f"of the formula {expression.text}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heor.analyses.results import PairwiseRow
-from heor.report.sheets.base_case import ratio_value
+from heor.report.sheets.comparison import ratio_value
 from heor.report.sheets.layout import Context, heading, lines, table_head, wrapped_lines
 from heor.report.xlsx import BOLD, HEADER, HEADING, LABEL, NOTE, TITLE, WARNING, WRAP, Sheet, Style
 

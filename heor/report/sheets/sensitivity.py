@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heor.analyses.results import DsaBar, DsaComparison, DsaPoint, ScenarioResult
+from heor.analyses.results import BaseCase, DsaBar, DsaComparison, DsaPoint, ScenarioResult
 from heor.report.charts import (
     HIGH_COLOUR,
     LOW_COLOUR,
@@ -15,24 +15,28 @@ from heor.report.charts import (
     money_scale,
     nice_limits,
 )
-from heor.report.sheets.base_case import ratio_value
-from heor.report.sheets.layout import Context, fit_height, head, heading, table_head
+from heor.report.live import cell, put
+from heor.report.sheets.calc_inputs import stale_banner
+from heor.report.sheets.comparison import ratio_term, ratio_value
+from heor.report.sheets.layout import HEAD_ROWS, Context, fit_height, head, heading, table_head
 from heor.report.xlsx import AFTER, AFTER_WRAP, WRAP, Sheet, Style, cell_name
 
 #: Bars of a chart; the tables hold every row.
 TORNADO_BARS, SCENARIO_BARS = 20, 60
 
 #: Widths of the scenario table, in characters.
-_WIDTHS = (44, 14, 12, 18, 14, 14, 14, 46, 60)
+_WIDTHS = (44, 14, 12, 18, 14, 14, 14, 14, 14, 46, 60)
 
 _MONEY, _QALY = Style("value", unit="money"), Style("value", unit="qaly")
 _RATIO = Style("value", unit="money", align="right")
 _LIVE_MONEY = Style("formula", unit="money")
+_LIVE_RATIO = Style("formula", unit="money", align="right")
 
 
 def write_scenarios(ctx: Context, sheet: Sheet) -> None:
     """Fill ``Scenario results``: one table and one chart per comparison."""
-    row = head(ctx, sheet, "Scenarios")
+    row = head(ctx, sheet, "Scenarios", live=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     base, money = ctx.results.base, ctx.currency
     index = ctx.threshold_index()
     at = ctx.per_qaly(base.thresholds[index])
@@ -43,7 +47,8 @@ def write_scenarios(ctx: Context, sheet: Sheet) -> None:
             row,
             title,
             f"INMB at {at}. The change is against the base case; a favourable change favours "
-            f"{ctx.label(one.id)}.",
+            f"{ctx.label(one.id)}. Person-time capped: share of life years moved where an inner "
+            "curve crosses an outer one (methods 1.3).",
         )
         start = table_head(
             sheet,
@@ -55,6 +60,8 @@ def write_scenarios(ctx: Context, sheet: Sheet) -> None:
                 f"ICER, {money} per QALY",
                 f"INMB, {money}",
                 f"Change in INMB, {money}",
+                f"Person-time capped, {ctx.label(one.id)}",
+                f"Person-time capped, {ctx.label(one.versus)}",
                 "Direction",
                 "What changes",
                 "Purpose",
@@ -66,7 +73,7 @@ def write_scenarios(ctx: Context, sheet: Sheet) -> None:
         row += _chart_rows(len(ctx.results.scenarios)) + 4
     sheet.widths(_WIDTHS)
     sheet.freeze(4, 1)
-    sheet.print_setup(area=(0, 0, row, 8))
+    sheet.print_setup(area=(0, 0, row, len(_WIDTHS) - 1))
 
 
 def _write_scenario_rows(ctx: Context, sheet: Sheet, row: int, strategy: str, index: int) -> int:
@@ -74,8 +81,9 @@ def _write_scenario_rows(ctx: Context, sheet: Sheet, row: int, strategy: str, in
     sheet.text(row, 0, "Base case", Style(bold=True))
     sheet.number(row, 1, base.delta_cost, _MONEY)
     sheet.number(row, 2, base.delta_qaly, _QALY)
-    sheet.cell(row, 3, ratio_value(base.delta_cost, base.delta_qaly), _RATIO)
+    _put_ratio(ctx, sheet, row, base.delta_cost, base.delta_qaly)
     sheet.number(row, 4, base.inmb[index], _MONEY)
+    _write_crossing(ctx, sheet, row, ctx.results.base, strategy)
     base_cell = cell_name(row, 4, absolute=True)
     sheet.formula(row, 5, f"={cell_name(row, 4)}-{base_cell}", 0.0, _LIVE_MONEY)
     row += 1
@@ -103,16 +111,31 @@ def _write_scenario(
     sheet.text(row, 0, scenario.name, WRAP)
     sheet.number(row, 1, cost, _MONEY)
     sheet.number(row, 2, qaly, _QALY)
-    sheet.cell(row, 3, ratio_value(cost, qaly), _RATIO)
+    _put_ratio(ctx, sheet, row, cost, qaly)
+    _write_crossing(ctx, sheet, row, scenario.result, strategy)
     sheet.number(row, 4, effect.inmb[index], _MONEY)
     change = effect.inmb[index] - base_inmb
     sheet.formula(row, 5, f"={cell_name(row, 4)}-{base_cell}", change, _LIVE_MONEY)
-    sheet.text(row, 6, effect.direction, AFTER)
+    sheet.text(row, 8, effect.direction, AFTER)
     changes = "; ".join(f"{target} = {value}" for target, value in scenario.changes)
-    sheet.text(row, 7, changes, AFTER_WRAP)
-    sheet.text(row, 8, scenario.purpose, AFTER_WRAP)
+    sheet.text(row, 9, changes, AFTER_WRAP)
+    sheet.text(row, 10, scenario.purpose, AFTER_WRAP)
     texts = (scenario.name, changes, scenario.purpose)
-    fit_height(sheet, row, tuple(zip(texts, (_WIDTHS[0], *_WIDTHS[7:]), strict=True)))
+    fit_height(sheet, row, tuple(zip(texts, (_WIDTHS[0], *_WIDTHS[9:]), strict=True)))
+
+
+def _put_ratio(ctx: Context, sheet: Sheet, row: int, cost: float, qaly: float) -> None:
+    """Write the ratio of the two pasted increments before it."""
+    term = ratio_term(ctx, cell(sheet, row, 1, cost), cell(sheet, row, 2, qaly))
+    put(sheet, row, 3, term, _LIVE_RATIO)
+
+
+def _write_crossing(ctx: Context, sheet: Sheet, row: int, result: BaseCase, strategy: str) -> None:
+    """Write the share of life years that the cap moves, of both strategies compared."""
+    for column, one in ((6, strategy), (7, ctx.reference)):
+        place = result.outcomes.strategies.index(one)
+        share = float(result.outcomes.diagnostics["crossing_share"][0, place])
+        sheet.number(row, column, share, Style("value", unit="percent_fine"))
 
 
 def _chart_rows(bars: int) -> int:
@@ -170,7 +193,8 @@ def write_dsa(ctx: Context, sheet: Sheet) -> None:
     """Fill ``DSA``: a tornado on INMB and the table of every parameter, per comparison."""
     dsa = ctx.results.dsa
     assert dsa is not None
-    row = head(ctx, sheet, "One-way sensitivity analysis")
+    row = head(ctx, sheet, "One-way sensitivity analysis", live=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     for comparison in dsa.comparisons:
         row = _write_comparison(ctx, sheet, row, comparison) + 2
     if dsa.left_out:

@@ -9,8 +9,8 @@ import numpy as np
 
 from heor.report.charts import REFERENCE_COLOUR, Axis, Cells, Series, colour_of, xy_chart
 from heor.report.live import GRID_ROW, Column, put
-from heor.report.sheets.base_case import DASH
 from heor.report.sheets.calc_trace import shown_until, state_chart
+from heor.report.sheets.comparison import DASH
 from heor.report.sheets.layout import Context, fit_height, head, heading, table_head
 from heor.report.xlsx import AFTER, HEADER, NOTE, WRAP, Sheet, Style, cell_name
 from heor.spec.parameters import FloatArray
