@@ -3,10 +3,12 @@
 XlsxWriter keeps an object per cell, prepares the text of each formula, and writes cell by cell. A
 report has hundreds of thousands of formulas, most of them one formula down a column. Here such a
 column is kept as its text and its numbers (a `Strip`), and the rows of neighbouring strips are
-written from one template. The file is the same, byte for byte; a test compares them.
+written from one template. The file is the same, byte for byte; a test compares them. One thing
+differs: a formula that gives an empty text is stored as a text.
 
 XlsxWriter's own methods are used for everything else. Overridden are ``_write_formula``,
-``_prepare_formula``, ``_calculate_spans``, ``_write_rows`` and ``_get_range_data``.
+``_xml_formula_element``, ``_prepare_formula``, ``_calculate_spans``, ``_write_rows`` and
+``_get_range_data``.
 """
 
 from __future__ import annotations
@@ -157,6 +159,13 @@ def worksheet_class() -> Any:
                 return -1
             self.table[row][col] = CellFormulaTuple(formula.removeprefix("="), cell_format, value)
             return 0
+
+        def _xml_formula_element(
+            self, formula: str, result: object, attributes: Sequence[tuple[str, object]] = ()
+        ) -> None:
+            # XlsxWriter gives an empty text no type, as if no value were stored
+            kind = [("t", "str")] if result == "" else []
+            super()._xml_formula_element(formula, result, [*attributes, *kind])
 
         def _calculate_spans(self) -> None:
             """First and last column of each sixteen rows."""

@@ -181,3 +181,12 @@ def test_as_many_formulas_as_values(tmp_path):
     with pytest.raises(ValueError, match="2 formulas and 3 values"):  # noqa: SIM117
         with writing(tmp_path / "a.xlsx") as book:
             book.sheet("s").formula_column(0, 1, ["=1", "=0"], np.zeros(3), STYLES[0])
+
+
+def test_an_empty_text_is_stored_as_a_text(tmp_path):
+    path = tmp_path / "a.xlsx"
+    with writing(path) as book:
+        book.sheet("s").formula(0, 0, '=IF(1>0,"","x")', "", STYLES[0])
+    with zipfile.ZipFile(path) as archive:
+        xml = archive.read("xl/worksheets/sheet1.xml").decode()
+    assert 't="str"><f>IF(1&gt;0,"","x")</f><v></v></c>' in xml
