@@ -55,6 +55,8 @@ _COLUMNS = {
     "q3": "Parameter 3 after progression",
     "pfs_death_share": "Deaths among PFS events",
 }
+#: Those of candidates that build OS from PFS.
+_AFTER = ("pps_family", "q1", "q2", "q3", "pfs_death_share")
 _TEXTS = ("id", "family", "pps_family")
 
 
@@ -258,9 +260,12 @@ def _write_slot(ctx: Context, sheet: Sheet, row: int, slot: Slot, pfs: Slot | No
     known = f"curve {slot.name}"
     column = _FIRST
     for key in _COLUMNS:
-        style = _TEXT if key in _TEXTS else _NUMBER
-        term = index(ctx.live[f"curves {key}"], chosen)
-        ctx.live[f"{known} {key}"] = put(sheet, row, column, term, style)
+        if slot.needs.post_progression or key not in _AFTER:
+            term = index(ctx.live[f"curves {key}"], chosen)
+            if key == "pps_family":
+                term = where(slot.cell(ctx, "family").equals(POST_PROGRESSION), term, "none")
+            style = _TEXT if key in _TEXTS else _NUMBER
+            ctx.live[f"{known} {key}"] = put(sheet, row, column, term, style)
         column += 1
     after = EXPONENTIAL in slot.needs.pps_families
     derived: dict[str, tuple[bool, Callable[[], Term]]] = {
