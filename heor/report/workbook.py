@@ -25,6 +25,7 @@ from heor.report.sheets import (
     change_log,
     checks,
     cheers,
+    control_results,
     convergence,
     costs_qalys,
     evidence,
@@ -386,6 +387,7 @@ def _fill(results: StudyResults, book: Book, input_draws: int | None) -> None:
     live_tables.write_live(ctx)
     for _, title, write, more in sorted(queue, key=lambda item: item[0]):
         write(ctx, book.sheet(title), *more)
+    control_results.write_control_results(ctx)
 
 
 def _reserve(

@@ -57,8 +57,8 @@ _INTRO = (
     "Costs, QALYs and ratios follow at once. Sheets that heor computed (grey: uncertainty, "
     "scenario table) say when they no longer belong to the inputs.",
 )
-_HEAD = 5 + len(_INTRO)
-_FIRST = _HEAD + 1
+#: Row of the headings of the live result, over the selectors.
+RESULTS_ROW = 3 + len(_INTRO)
 
 #: Settings that are live, with what the row says and allows.
 _SETTINGS: Mapping[str, tuple[str, str]] = {
@@ -108,7 +108,12 @@ def control_keys(spec: Spec) -> tuple[str, ...]:
 
 def row_of(ctx: Context, key: str) -> int:
     """Row of a key, from 0; the sheet need not stand yet."""
-    return _FIRST + control_keys(ctx.results.spec).index(key)
+    return _head_row(ctx) + 1 + control_keys(ctx.results.spec).index(key)
+
+
+def _head_row(ctx: Context) -> int:
+    """Row of the headings of the selectors: below the results and two lines of warnings."""
+    return RESULTS_ROW + len(ctx.strategies) + 4
 
 
 def _cell(ctx: Context, key: str, column: int, value: float | str) -> Term:
@@ -285,7 +290,8 @@ def write_control(ctx: Context, sheet: Sheet) -> None:
     spec = ctx.results.spec
     sheet.text(0, 0, "Control: what the workbook shows", TITLE)
     lines(sheet, 2, _INTRO, _ALLOWED, 220)
-    sheet.row(_HEAD, 0, HEADINGS, HEADER)
+    head = _head_row(ctx)
+    sheet.row(head, 0, HEADINGS, HEADER)
     _write_scenario(ctx, sheet)
     _write_draw(ctx, sheet)
     for key in control_keys(spec)[2:]:
@@ -297,8 +303,8 @@ def write_control(ctx: Context, sheet: Sheet) -> None:
             choice = _setting(ctx, key)
         _write(ctx, sheet, key, choice)
     sheet.widths((34, 42, 22, 22, 26, 22, 28, 46, 16))
-    sheet.freeze(_FIRST, 1)
-    sheet.print_setup(repeat=(_HEAD, _HEAD))
+    sheet.freeze(head + 1, 1)
+    sheet.print_setup(repeat=(head, head))
 
 
 def _threshold(ctx: Context, key: str) -> _Choice:

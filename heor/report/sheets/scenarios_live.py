@@ -20,13 +20,46 @@ from heor.report.xlsx import AFTER, HEADER, NOTE, TITLE, Sheet, Style, cell_name
 from heor.spec.changes import apply_changes
 from heor.spec.context import read_expression
 from heor.spec.records import Spec
+from heor.spec.settings import SETTINGS
 
 TITLE_SCENARIOS = "Calc Scenarios"
+#: Settings that the live cells follow.
+LIVE_SETTINGS = (
+    "age_adjusted_utilities",
+    "background_mortality",
+    "crossing",
+    "cycle_correction",
+    "cycle_length",
+    "discount_rate_costs",
+    "discount_rate_outcomes",
+    "discounting",
+    "evlyg_utility",
+    "horizon",
+    "male_share",
+    "severity_weight",
+    "smr",
+    "start_age",
+    "thresholds",
+    "utility_cap",
+)
 #: Settings whose value is a formula over parameters.
 FORMULA_SETTINGS = ("smr", "start_age", "male_share")
 
 _HEAD = 4
-_NAMES = 6
+_NAMES, _CHOSEN = 6, 7
+#: Outcomes of each scenario that are stored, a column for each strategy.
+_OUTCOMES = ("cost", "qaly")
+#: Settings that no live cell depends on, so that a scenario may change them unseen.
+_WITHOUT_EFFECT = (
+    "crossing_limit",
+    "decision_horizon",
+    "incidence",
+    "price_year",
+    "psa_replicates",
+    "psa_sampler",
+    "psa_samples",
+    "psa_seed",
+)
 _TEXT, _NUMBER = Style("formula"), Style("formula", align="right")
 
 
@@ -144,7 +177,8 @@ def write_calc_scenarios(ctx: Context, sheet: Sheet, values: Sequence[Term]) -> 
         "that is in use on Control."
     )
     sheet.text(1, 0, note, NOTE)
-    table_head(sheet, _HEAD, ("Target", "Scenario", "Value", "Applies"), 18, ("Scenario",))
+    headings = ("Target", "Scenario", "Value", "Applies", "Followed")
+    table_head(sheet, _HEAD, headings, 18, ("Scenario", "Followed"))
     chosen = ctx.live["scenario"]
     rows = scenario_rows(spec)
     targets = dict.fromkeys(row.target for row in rows)
@@ -160,20 +194,93 @@ def write_calc_scenarios(ctx: Context, sheet: Sheet, values: Sequence[Term]) -> 
             put(sheet, line, 2, values[row.place], Style("link", align="right"))
             same = Term(f"EXACT({cell_name(line, 1)},{chosen.text})", False)
             put(sheet, line, 3, where(same, 1, 0), _NUMBER)
+            followed = "yes" if _followed(spec, target) else "no"
+            sheet.text(line, 4, followed, Style("value", indent=1))
             line += 1
         applies, found = (sheet.range(first, c, last, c) for c in (3, 2))
         none = Term(f"SUM({applies})", 0.0).equals(0)
         hit = Term(f"INDEX({found},MATCH(1,{applies},0))", 0.0)
         ctx.live[f"scenario {target}"] = where(none, words(""), hit)
-    sheet.text(_HEAD, _NAMES, "Scenarios", HEADER)
-    names = [scenario.name for scenario in spec.scenarios]
-    first_row = {name: next(r.place for r in rows if r.scenario == name) for name in names}
-    for offset, name in enumerate(names):
-        link = Term(source.ref(first_row[name] + 1, column_of(table, "scenario")), name)
-        put(sheet, _HEAD + 1 + offset, _NAMES, link, Style("link"))
-    sheet.widths((34, 40, 20, 9, 3, 3, 40))
+    _write_names(ctx, sheet, rows)
+    sheet.widths((34, 40, 20, 9, 10, 3, 40, 9))
     sheet.freeze(_HEAD + 1)
     sheet.print_setup(repeat=(_HEAD, _HEAD))
+
+
+def _followed(spec: Spec, target: str) -> bool:
+    """Whether the live cells follow a change of a target."""
+    if target not in SETTINGS or target in _WITHOUT_EFFECT:
+        return True
+    return target in LIVE_SETTINGS and getattr(spec.settings, target) is not None
+
+
+def _write_names(ctx: Context, sheet: Sheet, rows: Sequence[_Row]) -> None:
+    """List the scenarios, which of them is chosen, and what heor found for each."""
+    spec, chosen = ctx.results.spec, ctx.live["scenario"]
+    table, source = spec.tables["scenarios"], ctx.book.sheets["scenarios"]
+    sheet.text(_HEAD, _NAMES, "Scenarios", HEADER)
+    sheet.text(_HEAD, _CHOSEN, "Chosen", HEADER)
+    found = {result.name: result.result for result in ctx.results.scenarios}
+    for key in _OUTCOMES:
+        for strategy in ctx.strategies:
+            place = _outcome_place(ctx, key, strategy)
+            sheet.text(_HEAD, place, f"{key} {strategy}, by heor", HEADER)
+            sheet.widths((16,), place)
+    for line, scenario in enumerate(spec.scenarios, start=_HEAD + 1):
+        first = next(row.place for row in rows if row.scenario == scenario.name)
+        link = Term(source.ref(first + 1, column_of(table, "scenario")), scenario.name)
+        put(sheet, line, _NAMES, link, Style("link"))
+        same = Term(f"EXACT({cell_name(line, _NAMES)},{chosen.text})", False)
+        put(sheet, line, _CHOSEN, where(same, 1, 0), _NUMBER)
+        if scenario.name not in found:
+            continue
+        for strategy in ctx.strategies:
+            totals = found[scenario.name].totals(strategy)
+            for key, unit in zip(_OUTCOMES, ("money_cents", "qaly"), strict=True):
+                value = getattr(totals, key)
+                place = _outcome_place(ctx, key, strategy)
+                sheet.number(line, place, value, Style("value", unit=unit))
+
+
+def _outcome_place(ctx: Context, key: str, strategy: str) -> int:
+    block = _OUTCOMES.index(key) * len(ctx.strategies)
+    return _CHOSEN + 1 + block + ctx.strategies.index(strategy)
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioPlaces:
+    """Ranges of ``Calc Scenarios`` that other sheets look into."""
+
+    ctx: Context
+
+    def _range(self, column: int, count: int) -> str:
+        sheet = self.ctx.book.sheets[TITLE_SCENARIOS]
+        return sheet.range(_HEAD + 1, column, _HEAD + count, column)
+
+    @property
+    def applies(self) -> str:
+        """1 beside the chosen scenario of the list."""
+        return self._range(_CHOSEN, len(self.ctx.results.spec.scenarios))
+
+    def outcome(self, key: str, strategy: str) -> str:
+        """What heor found for each scenario of the list; blank where it was not run."""
+        place = _outcome_place(self.ctx, key, strategy)
+        return self._range(place, len(self.ctx.results.spec.scenarios))
+
+    @property
+    def row_applies(self) -> str:
+        """1 beside the rows of the chosen scenario."""
+        return self._range(3, len(scenario_rows(self.ctx.results.spec)))
+
+    @property
+    def followed(self) -> str:
+        """Whether the live cells follow each row: yes or no."""
+        return self._range(4, len(scenario_rows(self.ctx.results.spec)))
+
+
+def scenario_places(ctx: Context) -> ScenarioPlaces | None:
+    """Ranges of ``Calc Scenarios``; None where the study has no scenarios."""
+    return ScenarioPlaces(ctx) if ctx.results.spec.scenarios else None
 
 
 def scenario_names(ctx: Context) -> Term | None:
