@@ -93,6 +93,8 @@ class Style:
             found["bg_color"] = _FILLS[self.role]
         if self.role == "header":
             found |= {"bold": True, "text_wrap": True, "valign": "vcenter"}
+            # a white line keeps headings side by side apart
+            found |= {"left": 1, "left_color": "#FFFFFF"}
         if self.role == "title":
             found["bold"] = True
         if self.bold or self.total:
@@ -481,6 +483,17 @@ class Sheet:
         self._sheet.conditional_format(
             row, column, row, column, {**common, "criteria": "not containing", "format": green}
         )
+
+    def verdicts(self, first_row: int, last_row: int, column: int) -> None:
+        """Colour results of checks: FAIL red, CHANGED and LOOK amber, PASS green."""
+        add = self.book._book.add_format
+        red = {"bg_color": "#FFC7CE", "font_color": "#9C0006", "bold": True}
+        amber = {"bg_color": "#FFEB9C", "font_color": "#7F6000", "bold": True}
+        green = {"bg_color": "#E2F0D9", "font_color": "#006100"}
+        looks = (("FAIL", red), ("CHANGED", amber), ("LOOK", amber), ("PASS", green))
+        for word, look in looks:
+            rule = {"type": "text", "criteria": "containing", "value": word, "format": add(look)}
+            self._sheet.conditional_format(first_row, column, last_row, column, rule)
 
     def merge(self, row: int, column: int, last_column: int, text: str, style: Style) -> None:
         """Write a text over several columns of one row (outside calculation areas only)."""

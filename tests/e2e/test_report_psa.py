@@ -71,6 +71,7 @@ def write(results, path):
         ctx = Context(results=results, book=book, traces={}, names={})
         sheet = book.sheet("Others")
         cells = {"severity_weight": results.spec.settings.severity_weight}
+        cells["inputs changed"] = 0.0
         cells |= {f"threshold {i}": k for i, k in enumerate(results.base.thresholds)}
         for one in results.psa_summary.increments:
             cells[f"delta cost {one.id}"], cells[f"delta qaly {one.id}"] = 1000.0, 0.5
@@ -103,9 +104,9 @@ def case(request, books):
     return results, openpyxl.load_workbook(path, data_only=True)
 
 
-def below(sheet, text, column=1):
-    """Row under the last cell of a column that starts with a text."""
-    rows = [r for r in range(1, sheet.max_row + 1)]
+def find(sheet, text, column=1):
+    """Row of the first cell of a column that starts with a text."""
+    rows = range(1, sheet.max_row + 1)
     found = [r for r in rows if str(sheet.cell(r, column).value).startswith(text)]
     return found[0]
 
@@ -124,7 +125,7 @@ def near(value, scale=0.0):
 def test_means_and_their_precision(case):
     results, book = case
     sheet, made = book["PSA summary"], results.psa_summary
-    row = below(sheet, "Share of draws below") + 1
+    row = find(sheet, "Share of draws below") + 1
     items = [getattr(s, n) for s in made.strategies for n in ("cost", "qaly", "ly", "evly")]
     items += [getattr(i, f"delta_{n}") for i in made.increments for n in ("cost", "qaly", "ly")]
     for one in items:
@@ -138,8 +139,8 @@ def test_means_and_their_precision(case):
 def test_ratio_of_means_and_quadrants(case):
     results, book = case
     sheet = book["PSA summary"]
-    row = below(sheet, "Means against") + 3
-    shares = below(sheet, "Quadrants of") + 3
+    row = find(sheet, "Means against") + 3
+    shares = find(sheet, "Quadrants of") + 3
     for offset, one in enumerate(results.psa_summary.increments):
         icer = ratio_value(one.delta_cost.mean, one.delta_qaly.mean)
         found = [sheet.cell(row + offset, column).value for column in (2, 3, 6)]
@@ -155,7 +156,7 @@ def test_probabilities_and_losses_at_the_thresholds(case):
     results, book = case
     sheet, made = book["PSA summary"], results.psa_summary
     at = made.at_thresholds
-    row = below(sheet, "Cost-effectiveness at") + 3
+    row = find(sheet, "Cost-effectiveness at") + 3
     for index, threshold in enumerate(made.thresholds):
         for place, one in enumerate(made.strategies):
             found = [sheet.cell(row, column).value for column in range(1, 10)]
@@ -169,7 +170,7 @@ def test_probabilities_and_losses_at_the_thresholds(case):
                 assert found[6] == near(pair.inmb[index].mcse, 1e5)
             assert found[8] == near(at.expected_loss[index, place], 1e5)
             row += 1
-    row = below(sheet, "Threshold, in the order") + 1
+    row = find(sheet, "Threshold, in the order") + 1
     for index in range(len(made.thresholds)):
         found = [sheet.cell(row + index, column).value for column in range(3, 6)]
         best = at.strategies[int(at.best[index])]
@@ -181,10 +182,11 @@ def test_curves_at_the_live_thresholds(case):
     sheet, weight = book["CEAC & CEAF"], results.spec.settings.severity_weight
     strategies = results.spec.strategy_ids()
     count = len(strategies)
-    rows = list(sheet.iter_rows(min_row=10, values_only=True))
+    rows = list(sheet.iter_rows(min_row=35, values_only=True))
     rows = [row for row in rows if row[0] is not None]
     grid = [row[0] for row in rows]
-    assert grid == sorted(set(grid)) and set(results.base.thresholds) <= set(grid)
+    assert grid == sorted(set(grid))
+    assert set(results.base.thresholds) <= set(grid)
     assert curves.steps_of(count) <= len(grid) - 1 <= curves.steps_of(count) + 3
     outcomes = results.psa.outcomes
     wanted = acceptability(strategies, outcomes.get("cost"), outcomes.get("qaly"), grid, weight)
@@ -196,7 +198,7 @@ def test_curves_at_the_live_thresholds(case):
     names = [label(results, strategies[int(best)]) for best in wanted.best]
     assert [row[3 + 2 * count] for row in rows] == names
     losses = [
-        row for row in book["EVPI"].iter_rows(min_row=10, values_only=True) if row[0] is not None
+        row for row in book["EVPI"].iter_rows(min_row=35, values_only=True) if row[0] is not None
     ]
     table = np.array([row[count : 2 * count + 1] for row in losses], dtype=float)
     assert [row[0] for row in losses] == grid
@@ -242,10 +244,15 @@ def test_ellipse_holds_its_share_of_a_normal_cloud(studied, tmp_path):
     one = replace(one, psa=sample, psa_summary=summarise(one.spec, sample))
     book = openpyxl.load_workbook(write(one, tmp_path / "cloud.xlsx"), data_only=True)
     sheet = book["CE plane"]
-    row = below(sheet, "Share of the draws inside")
+    row = find(sheet, "Share of the draws inside")
     assert sheet.cell(row, 2).value == pytest.approx(0.95, abs=0.01)
+    first = ce_plane.OUTLINE + 2
+    top = find(sheet, "QALYs gained", first) + 1
     outline = np.array(
-        [[sheet.cell(row + 3 + k, c).value for c in (2, 3)] for k in range(ce_plane.ANGLES + 1)]
+        [
+            [sheet.cell(top + k, column).value for column in (first, first + 1)]
+            for k in range(ce_plane.ANGLES + 1)
+        ]
     )
     delta = outline - cloud.mean(axis=0)
     distance = np.einsum("ki,ij,kj->k", delta, np.linalg.inv(np.cov(cloud.T)), delta)
@@ -299,6 +306,7 @@ class TestStoredDraws:
     def context(self, results, path, wanted):
         with writing(path) as book:
             ctx = Context(results=results, book=book, traces={}, names={}, input_draws=wanted)
+            ctx.live["inputs changed"] = psa.cells(book.sheet("Others"), 0, 0, 0, 0, 0.0)
             psa.register_draws(ctx)
             ranges = {i: psa.draws_range(ctx, i) for i in results.spec.parameters}
             psa.write_draws(ctx, book.sheet("PSA draws"))

@@ -20,6 +20,7 @@ from heor.report.charts import (
 )
 from heor.report.fast_xlsx import in_row
 from heor.report.live import HERE, Column, Grid, Term, largest, literal
+from heor.report.sheets.calc_inputs import stale_banner
 from heor.report.sheets.draw_terms import (
     best_share,
     by_row,
@@ -27,9 +28,9 @@ from heor.report.sheets.draw_terms import (
     share_of_draws,
     weighted,
 )
-from heor.report.sheets.layout import Context, head, heading
+from heor.report.sheets.layout import HEAD_ROWS, Context, head, heading
 from heor.report.sheets.psa import summary
-from heor.report.xlsx import Sheet, Style, column_letter, quote_title
+from heor.report.xlsx import NOTE, Sheet, Style, column_letter, quote_title
 from heor.spec.parameters import FloatArray
 
 #: Sheet of the curves.
@@ -47,7 +48,8 @@ SETTLED = 0.1
 LOSSES_SHOWN = 4.0
 
 _SHARE, _MONEY = Style("formula", unit="proportion"), Style("formula", unit="money")
-_FIRST = 9
+#: Row of the chart, and of the first threshold below it.
+_CHART, _FIRST = 8, 34
 
 
 def steps_of(strategies: int) -> int:
@@ -78,16 +80,20 @@ def live_thresholds(ctx: Context) -> FloatArray:
 def write_ceac(ctx: Context, sheet: Sheet) -> None:
     """Fill ``CEAC & CEAF``."""
     row = head(ctx, sheet, "Cost-effectiveness acceptability", live=True, probabilistic=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     thresholds = live_thresholds(ctx)
     fine = len(summary(ctx).curve.thresholds)
     heading(
         sheet,
         row,
         "Probability of the highest net benefit of all strategies, ties shared equally",
-        f"Formulas over all stored draws at {len(thresholds)} thresholds (methods 7.4); blue "
-        f"thresholds may be changed, rising. results.json has the curves at {fine}. CEAF: the "
-        "probability of the strategy with the highest mean net benefit.",
+        "CEAF: the probability of the strategy with the highest mean net benefit (methods 7.4).",
     )
+    words = (
+        f"Formulas over all stored draws at {len(thresholds)} thresholds, which may be changed "
+        f"here as long as they rise; results.json has the curves at {fine} thresholds."
+    )
+    sheet.text(row + 2, 0, words, NOTE)
     money = ctx.currency
     sheet.text(_FIRST - 1, 0, f"Threshold, {money} per QALY", Style("header"))
     sheet.block(_FIRST, 0, thresholds.reshape(-1, 1), [Style("input", unit="money")])
@@ -110,9 +116,9 @@ def write_ceac(ctx: Context, sheet: Sheet) -> None:
     sheet.height(_FIRST - 1, 72)
     _place_ceac(ctx, sheet, grid, len(thresholds))
     sheet.widths((18, 14, *([16] * (2 * len(ctx.strategies) + 1)), 24))
-    sheet.freeze(_FIRST, 1)
+    sheet.freeze(4, 1)
     last = _FIRST + len(thresholds) - 1
-    sheet.print_setup(area=(0, 0, last, grid.place + 14), pages=1)
+    sheet.print_setup(area=(0, 0, last, grid.place), pages=1)
 
 
 def _probability(ctx: Context, strategy: str, at: Callable[[int], Term], row: int) -> Term:
@@ -203,7 +209,7 @@ def _place_ceac(ctx: Context, sheet: Sheet, grid: Grid, count: int) -> None:
         on_top=[frontier],
     )
     alt = "Probability that each strategy has the highest net benefit, by threshold, with the CEAF."
-    sheet.place(_FIRST - 1, grid.place + 1, chart, width=760, height=460, alt=alt)
+    sheet.place(_CHART, 0, chart, width=900, height=460, alt=alt)
 
 
 # --- value of information ------------------------------------------------------------------------
@@ -212,6 +218,7 @@ def _place_ceac(ctx: Context, sheet: Sheet, grid: Grid, count: int) -> None:
 def write_evpi(ctx: Context, sheet: Sheet) -> None:
     """Fill ``EVPI``: per patient, with the expected loss of each strategy."""
     row = head(ctx, sheet, "Expected value of perfect information", live=True, probabilistic=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     money, reference = ctx.currency, ctx.label(ctx.reference)
     heading(
         sheet,
@@ -250,8 +257,8 @@ def write_evpi(ctx: Context, sheet: Sheet) -> None:
     sheet.height(_FIRST - 1, 72)
     _place_evpi(ctx, sheet, grid, shown, evpi)
     sheet.widths((18, *([18] * grid.place)))
-    sheet.freeze(_FIRST, 1)
-    sheet.print_setup(area=(0, 0, _FIRST + count - 1, grid.place + 14), pages=1)
+    sheet.freeze(4, 1)
+    sheet.print_setup(area=(0, 0, _FIRST + count - 1, grid.place), pages=1)
 
 
 def _place_evpi(ctx: Context, sheet: Sheet, grid: Grid, shown: Column, evpi: Column) -> None:
@@ -292,4 +299,4 @@ def _place_evpi(ctx: Context, sheet: Sheet, grid: Grid, shown: Column, evpi: Col
         on_top=[best],
     )
     alt = "EVPI per patient and the expected loss of each strategy, by threshold."
-    sheet.place(_FIRST - 1, grid.place + 1, chart, width=760, height=460, alt=alt)
+    sheet.place(_CHART, 0, chart, width=900, height=460, alt=alt)

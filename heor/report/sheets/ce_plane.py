@@ -27,8 +27,9 @@ from heor.report.live import (
     sum_of_products,
     where,
 )
+from heor.report.sheets.calc_inputs import stale_banner
 from heor.report.sheets.draw_terms import average, deviation, root, square, weighted
-from heor.report.sheets.layout import Context, head, heading, table_head
+from heor.report.sheets.layout import HEAD_ROWS, Context, head, heading, table_head
 from heor.report.sheets.psa import RESULTS_ROW, RESULTS_TITLE, result_place, sample, stored_results
 from heor.report.sheets.psa_summary import QUADRANTS
 from heor.report.xlsx import Sheet, Style
@@ -38,6 +39,9 @@ POINTS = 2_000
 
 #: Share of a normal cloud that its ellipse holds, and the angles at which it is drawn.
 ELLIPSE_SHARE, ANGLES = 0.95, 60
+
+#: Column of the points of the ellipse, right of the chart.
+OUTLINE = 18
 
 #: Rows that the chart takes.
 CHART_ROWS = 30
@@ -52,9 +56,11 @@ Limits = tuple[float, float, float, float, float, float]
 def write_plane(ctx: Context, sheet: Sheet) -> None:
     """Fill ``CE plane``: a part per comparison with the reference."""
     row = head(ctx, sheet, "Cost-effectiveness plane", live=True, probabilistic=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     for strategy in ctx.others:
         row = _write_comparison(ctx, sheet, row, strategy) + 2
     sheet.widths((46, 16, 16, 16))
+    sheet.widths((16, 16, 16), OUTLINE)
     sheet.freeze(4, 0)
     sheet.print_setup(area=(0, 0, row, 17))
 
@@ -77,7 +83,7 @@ def _write_comparison(ctx: Context, sheet: Sheet, row: int, strategy: str) -> in
     ellipse = lines + 2 * len(ctx.results.base.thresholds)
     end, outline = ellipse, None
     if stored_results(ctx) > 1:
-        end, outline = _write_ellipse(ctx, sheet, ellipse + 1, strategy)
+        end, outline = _write_ellipse(ctx, sheet, ellipse + 1, top, strategy)
     _place_plane(ctx, sheet, top, strategy, points, lines, outline, limits)
     return max(end, top + CHART_ROWS)
 
@@ -140,7 +146,7 @@ def _write_lines(ctx: Context, sheet: Sheet, row: int, limits: Limits) -> int:
 
 
 def _write_ellipse(
-    ctx: Context, sheet: Sheet, row: int, strategy: str
+    ctx: Context, sheet: Sheet, row: int, top: int, strategy: str
 ) -> tuple[int, tuple[int, int]]:
     """Ellipse of a bivariate normal with the draws' means and covariance; give its rows.
 
@@ -192,17 +198,18 @@ def _write_ellipse(
     flat = where((spread * across).equals(0), 1, inside / live["draws n"])
     line(5, "Share of the draws inside", flat, _SHARE)
     columns = ("Angle, radians", "QALYs gained", f"Extra cost, {ctx.currency}")
-    start = table_head(sheet, row + 7, columns, 30)
+    start = top + 2
     angles = np.linspace(0.0, 2 * math.pi, ANGLES + 1)
-    sheet.block(start, 0, angles.reshape(-1, 1), [Style("value", unit="number", align="left")])
-    angle = Column(sheet, 0, start, angles).here
-    grid = Grid(sheet, len(angles), start, 1)
+    sheet.text(start - 1, OUTLINE, columns[0], Style("header", align="right"))
+    sheet.block(start, OUTLINE, angles.reshape(-1, 1), [Style("value", unit="number")])
+    angle = Column(sheet, OUTLINE, start, angles).here
+    grid = Grid(sheet, len(angles), start, OUTLINE + 1)
     cosine, sine = call("COS", np.cos, angle), call("SIN", np.sin, angle)
     qaly_mean = live[f"mean delta qaly {strategy}"]
     cost_mean = live[f"mean delta cost {strategy}"]
     grid.add("qaly", columns[1], qaly_mean + radius * spread * cosine, _QALY)
     grid.add("cost", columns[2], cost_mean + radius * (along * cosine + across * sine), _MONEY)
-    return start + len(angles), (start, start + len(angles) - 1)
+    return max(row + 6, start + len(angles)), (start, start + len(angles) - 1)
 
 
 def _place_plane(
@@ -249,8 +256,8 @@ def _place_plane(
         marks.append(
             Series(
                 name=f"{ELLIPSE_SHARE:.0%} ellipse",
-                x=Cells(sheet, 1, *outline),
-                y=Cells(sheet, 2, *outline),
+                x=Cells(sheet, OUTLINE + 1, *outline),
+                y=Cells(sheet, OUTLINE + 2, *outline),
                 colour=ctx.colour(strategy),
                 width=1.75,
             )

@@ -13,8 +13,9 @@ from heor.analyses.psa_results import Convergence
 from heor.report.charts import Axis, Cells, Series, money_scale, nice_step, xy_chart
 from heor.report.fast_xlsx import in_row
 from heor.report.live import Column, Grid, Term, local, sum_of_products
+from heor.report.sheets.calc_inputs import stale_banner
 from heor.report.sheets.draw_terms import average, by_row, root, square, weighted
-from heor.report.sheets.layout import Context, head, heading
+from heor.report.sheets.layout import HEAD_ROWS, Context, head, heading
 from heor.report.sheets.psa import stored_results, summary
 from heor.report.xlsx import Sheet, Style
 from heor.spec.parameters import FloatArray
@@ -30,6 +31,7 @@ def write_convergence(ctx: Context, sheet: Sheet) -> None:
     """Fill ``Convergence``: running means of each comparison, and how many draws it needs."""
     made = summary(ctx)
     row = head(ctx, sheet, "Convergence of the PSA", live=True, probabilistic=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     for advice in made.recommended_draws:
         sheet.text(row, 0, f"{ctx.label(advice.id)}: {advice.words}", Style("value"))
         row += 1

@@ -11,8 +11,9 @@ import numpy as np
 
 from heor.analyses.psa_results import PsaResult, PsaSummary
 from heor.report.live import Column, Grid, Term, call, cells, put, sum_of_products
+from heor.report.sheets.calc_inputs import stale_banner
 from heor.report.sheets.draw_terms import INDEPENDENT, best_share, weighted
-from heor.report.sheets.layout import Context, head
+from heor.report.sheets.layout import HEAD_ROWS, Context, head
 from heor.report.xlsx import (
     BOLD,
     HEADER,
@@ -104,6 +105,7 @@ def write_draws(ctx: Context, sheet: Sheet) -> None:
     """Fill ``PSA draws``: the drawn inputs of the first draws, a row per draw."""
     psa, count, drawn = sample(ctx), input_count(ctx), drawn_parameters(ctx)
     row = head(ctx, sheet, "PSA draws: inputs", probabilistic=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     some = f"The first {count:,} of {psa.n:,} draws" if count < psa.n else f"All {count:,} draws"
     sheet.text(
         row,
@@ -145,6 +147,7 @@ def write_psa_results(ctx: Context, sheet: Sheet) -> None:
     """Fill ``PSA results``: a row per draw; increments over the reference are formulas."""
     psa, count = sample(ctx), stored_results(ctx)
     row = head(ctx, sheet, "PSA results, draw by draw", live=True, probabilistic=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     some = f"the first {count:,} of {psa.n:,} draws; psa.csv holds all" if count < psa.n else ""
     sheet.text(
         row,

@@ -10,6 +10,7 @@ import numpy as np
 from heor.analyses.psa_results import BaseCheck
 from heor.analyses.psa_summary import BEYOND_CHANCE
 from heor.report.live import Term, absolute, call, cell, cells, every, largest, put, total, where
+from heor.report.sheets.calc_inputs import stale_banner
 from heor.report.sheets.comparison import (
     DASH,
     ratio_term,
@@ -30,7 +31,7 @@ from heor.report.sheets.draw_terms import (
     standard_error,
     weighted,
 )
-from heor.report.sheets.layout import Context, head, heading, table_head
+from heor.report.sheets.layout import HEAD_ROWS, Context, head, heading, table_head
 from heor.report.sheets.psa import INCREMENTS, OUTCOMES, sample, summary
 from heor.report.xlsx import NOTE, Sheet, Style
 from heor.spec.parameters import FloatArray
@@ -59,6 +60,7 @@ def write_summary(ctx: Context, sheet: Sheet) -> None:
     """Fill ``PSA summary``: means with their precision, the comparison of means, probabilities."""
     made = summary(ctx)
     row = head(ctx, sheet, "PSA summary", live=True, probabilistic=True)
+    stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
     if made.stopping:
         sheet.text(row, 0, made.stopping, NOTE)
         row += 1
@@ -67,7 +69,7 @@ def write_summary(ctx: Context, sheet: Sheet) -> None:
     row = _write_quadrants(ctx, sheet, row + 1)
     row = _write_probabilities(ctx, sheet, row + 1)
     _write_base_checks(ctx, sheet, row + 1)
-    sheet.widths((46, *([_WIDTH] * 7), 40))
+    sheet.widths((46, *([_WIDTH] * 8)))
     sheet.freeze(4, 1)
     sheet.print_setup(pages=1)
 

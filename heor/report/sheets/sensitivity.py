@@ -66,6 +66,7 @@ def write_scenarios(ctx: Context, sheet: Sheet) -> None:
                 "What changes",
                 "Purpose",
             ),
+            58,
             texts=("Direction", "What changes", "Purpose"),
         )
         row = _write_scenario_rows(ctx, sheet, start, one.id, index)
@@ -203,7 +204,7 @@ def write_dsa(ctx: Context, sheet: Sheet) -> None:
             sheet.text(row, 0, _parameter_label(ctx, identifier))
             sheet.text(row, 1, reason)
             row += 1
-    sheet.widths((44, 14, 12, 12, 15, 15, 14, 15, 15, 17, 17))
+    sheet.widths((44, 14, 12, 12, 17, 17, 15, 17, 17, 19, 19))
     sheet.freeze(4, 1)
     sheet.print_setup(area=(0, 0, row, 10))
 
