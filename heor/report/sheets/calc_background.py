@@ -19,7 +19,7 @@ from heor.report.live import (
     whole,
 )
 from heor.report.lookup import index
-from heor.report.sheets.calc_time import boundaries, new_grid
+from heor.report.sheets.calc_time import HEAD_VALUE, boundaries, new_grid
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import BOLD, HEADING, Sheet, Style
 
@@ -86,7 +86,7 @@ def write_background(ctx: Context, sheet: Sheet) -> None:
         _norms(ctx, grid, ages, start)
     if grid.place != columns:
         raise ValueError(f"{sheet.title}: {grid.place} columns instead of {columns}")
-    sheet.widths((24, 11, *([12.5] * (columns - 2)), 3, *([11] * len(ages.columns))))
+    sheet.widths((11, 11, *([12.5] * (columns - 2)), 3, *([11] * len(ages.columns))))
     sheet.freeze(GRID_ROW, 2)
     sheet.print_setup(
         repeat=(GRID_HEADING, GRID_HEADING), area=(0, 0, GRID_ROW + 53, columns - 1), pages=1
@@ -171,7 +171,7 @@ def _start(ctx: Context, sheet: Sheet, ages: Grid) -> dict[str, Term]:
         nonlocal row
         row += 1
         sheet.text(row, 0, words, BOLD)
-        return put(sheet, row, 2, term, style)
+        return put(sheet, row, HEAD_VALUE, term, style)
 
     since = line("Years from the first age to the start", live["start_age"] - ages["age"].at(0))
     last = Term(f"MAX({ages['row'].all.text})", float(ages.rows))

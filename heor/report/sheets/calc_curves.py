@@ -15,7 +15,7 @@ from heor.engine.survival import CURVES, step_excel, step_survival
 from heor.report.live import Term, choose, every, exp, put, some, where
 from heor.report.lookup import index
 from heor.report.sheets.layout import Context
-from heor.report.xlsx import BOLD, HEADER, NOTE, TITLE, Sheet, Style
+from heor.report.xlsx import AFTER_HEADER, BOLD, HEADER, NOTE, TITLE, Sheet, Style
 from heor.spec.parameters import FloatArray
 from heor.spec.records import Curve, KaplanMeier, Spec
 
@@ -27,7 +27,7 @@ EXPONENTIAL = "exponential"
 #: Row of the headings, and the notes above them.
 _NOTES, _HEADING = 3, 4
 
-_TEXT, _NUMBER = Style("formula"), Style("formula", align="right")
+_TEXT, _NUMBER = Style("formula", indent=1), Style("formula", align="right")
 
 #: Columns of ``curves`` that every slot shows, with headings.
 _COLUMNS = {
@@ -198,6 +198,7 @@ def observed(ctx: Context, slot: Slot, years: Term) -> Term:
 def write_curves(ctx: Context, sheet: Sheet) -> None:
     """Fill the sheet; a slot's cells are known as ``curve <strategy>.<endpoint>.<group> <key>``."""
     sheet.text(0, 0, "Curves in use", TITLE)
+    sheet.height(0, 22)
     sheet.text(
         1,
         0,
@@ -244,7 +245,9 @@ _LACKING = _FIRST + len(_COLUMNS) + len(_DERIVED) - 1
 def _headings(sheet: Sheet) -> None:
     names = ("Strategy", "Endpoint", "Group", "Row in curves", *_COLUMNS.values())
     for column, name in enumerate((*names, *_DERIVED.values())):
-        sheet.text(_HEADING, column, name, HEADER if column < 3 else Style("header", align="right"))
+        text = column < 3 or name in [_COLUMNS[key] for key in _TEXTS]
+        left = AFTER_HEADER if column > 3 else HEADER
+        sheet.text(_HEADING, column, name, left if text else Style("header", align="right"))
     for column, key in enumerate(_DERIVED, start=len(names)):
         sheet.text(_NOTES, column, _DERIVED_NOTES[key], Style("note", wrap=True))
     sheet.height(_NOTES, 66)

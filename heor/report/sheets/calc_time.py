@@ -35,8 +35,8 @@ TITLE_TIME = "Calc Time"
 #: Settings on which the number of cycles depends.
 _LENGTHS = ("cycle_length", "horizon")
 
-#: Row of the first line between the title and the grid.
-_HEAD = 3
+#: Row above the first line between the notes and the grid, and the column of its value.
+_HEAD, HEAD_VALUE = 3, 4
 
 _YEARS = Style("formula", unit="number")
 _FACTOR = Style("formula", unit="number")
@@ -63,10 +63,11 @@ def rows_needed(spec: Spec) -> int:
 def new_grid(ctx: Context, sheet: Sheet, title: str, notes: tuple[str, ...]) -> Grid:
     """Write a sheet's title and what it does; give its grid of cycle boundaries."""
     sheet.text(0, 0, title, TITLE)
+    sheet.height(0, 22)
     for row, note in enumerate(notes, start=1):
         sheet.text(row, 0, note, NOTE)
     sheet.height(GRID_HEADING - 1, 66)
-    sheet.height(GRID_HEADING, 42)
+    sheet.height(GRID_HEADING, 56)
     return Grid(sheet, rows_needed(ctx.results.spec))
 
 
@@ -129,7 +130,7 @@ def write_time(ctx: Context, sheet: Sheet) -> None:
         )
     for key in ("t", "inside", "middle"):
         ctx.columns[key] = grid[key]
-    sheet.widths((22, 11, *([12.5] * (grid.place - 2))))
+    sheet.widths((11, 11, *([12.5] * (grid.place - 2))))
     sheet.freeze(GRID_ROW, 2)
     sheet.print_setup(
         repeat=(GRID_HEADING, GRID_HEADING), area=(0, 0, GRID_ROW + 53, grid.place - 1), pages=1
@@ -148,9 +149,9 @@ def _write_cycles(ctx: Context, sheet: Sheet) -> None:
     )
     for row, (words, term, style) in enumerate(lines, start=_HEAD + 1):
         sheet.text(row, 0, words, BOLD)
-        live["rows missing"] = put(sheet, row, 2, term, style)
+        live["rows missing"] = put(sheet, row, HEAD_VALUE, term, style)
     note = "Where rows are missing, change the horizon in the settings and run heor again."
-    sheet.text(_HEAD + len(lines), 3, note, NOTE)
+    sheet.text(_HEAD + len(lines), HEAD_VALUE + 1, note, NOTE)
 
 
 def _words(kind: str) -> str:

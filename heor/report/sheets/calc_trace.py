@@ -35,8 +35,8 @@ from heor.report.sheets.calc_time import boundaries, new_grid
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import BOLD, Sheet, Style, column_letter, quote_title
 
-#: Rows of the head: which group a column is of, its weight, and the candidate in use.
-_GROUP, _WEIGHT, _CANDIDATE = 5, 6, 7
+#: Rows of the head: which group a column is of, its weight, the candidate in use and its unit.
+_GROUP, _WEIGHT, _CANDIDATE, _UNIT = 5, 6, 7, 8
 
 #: The alive share below which the charts stop, and the grain of their time axis in years.
 SHOWN_ALIVE, SHOWN_GRAIN = 0.02, 5.0
@@ -82,13 +82,22 @@ def write_trace(ctx: Context, sheet: Sheet, strategy: str) -> None:
     grid = new_grid(ctx, sheet, f"Trace: {ctx.label(strategy)}", notes)
     boundaries(grid)
     grid.add("t", "Time, years", ctx.columns["t"].here, _LINK, note="From Calc Time")
-    for row, words in ((_GROUP, "Group"), (_WEIGHT, "Weight"), (_CANDIDATE, "Candidate")):
+    for row, words in (
+        (_GROUP, "Columns of"),
+        (_WEIGHT, "Weight"),
+        (_CANDIDATE, "Candidate in use"),
+        (_UNIT, "Its time units a year"),
+    ):
         sheet.text(row, 0, words, BOLD)
     _Trace(ctx, grid, strategy).write()
-    for row in range(_GROUP, _CANDIDATE + 1):
-        sheet.height(row, 15)
-    sheet.widths((11, 9, *([12.5] * (grid.place - 2))))
+    sheet.widths((11, 9, *([12.5] * (grid.place - 2)), 48, 14, 12))
     sheet.freeze(GRID_ROW, 2)
+    sheet.print_setup(
+        repeat=(GRID_HEADING, GRID_HEADING),
+        area=(0, 0, GRID_ROW + 53, grid.place + 2),
+        pages=1,
+        large=True,
+    )
 
 
 class _Trace:
@@ -127,8 +136,12 @@ class _Trace:
         ctx, first = self.ctx, self.grid.place
         self.done[key] = SlotWriter(ctx, self.grid, slot, self.done).write()
         self.sheet.text(_GROUP, first, f"{slot.endpoint}: {slot.group}", BOLD)
-        candidate = slot.cell(ctx, "id")
-        put(self.sheet, _CANDIDATE, first, candidate, Style("link"))
+        for row, number, style in (
+            (_WEIGHT, "weight", Style("link", unit="number", align="left")),
+            (_CANDIDATE, "id", Style("link")),
+            (_UNIT, "per year", Style("link", align="left")),
+        ):
+            put(self.sheet, row, first, slot.cell(ctx, number), style)
         if slot.group not in self.weights:
             weight = slot.cell(ctx, "weight")
             self.weights[slot.group] = weight
@@ -143,8 +156,7 @@ class _Trace:
             place = self.grid.place
             key = f"{endpoint} {group} {what}"
             columns[group] = self.grid.add(key, f"{endpoint}: {group}", term, style, note=note)
-            weight = Style("link", unit="number")
-            put(self.sheet, _WEIGHT, place, self.weights[group], weight)
+            put(self.sheet, _WEIGHT, place, self.weights[group], _LINK)
             self.sheet.text(_GROUP, place, what, BOLD)
         return columns
 
@@ -322,11 +334,11 @@ class _Checks:
         self.sheet.text(self.row, self.place + 1, "Value", header)
         self.sheet.text(self.row, self.place + 2, "Boundaries", header)
 
-    def line(self, words: str, term: Term, key: str = "") -> Term:
+    def line(self, words: str, term: Term, key: str = "", unit: str = "number") -> Term:
         """Write one line; ``key`` makes its cell known, followed by the strategy."""
         self.row += 1
         self.sheet.text(self.row, self.place, words)
-        result = put(self.sheet, self.row, self.place + 1, term, Style("formula", align="right"))
+        result = put(self.sheet, self.row, self.place + 1, term, Style("formula", unit=unit))
         if key:
             self.ctx.live[f"{key} {self.strategy}"] = result
         return result
@@ -344,10 +356,12 @@ class _Checks:
         sums = self.trace.grid["sum"].all
         most = Term(f"MAX({sums.text})", float(np.max(sums.value)))
         least = Term(f"MIN({sums.text})", float(np.min(sums.value)))
-        self.line("Furthest that the states are from 1", largest(most - 1, 1 - least), "sum off")
+        self.line(
+            "Furthest that the states are from 1", largest(most - 1, 1 - least), "sum off", ""
+        )
         rise = (self.alive.ends - self.alive.starts > self.tolerance) * literal(1)
         count = Term(f"SUMPRODUCT({rise.text})", float(np.sum(rise.value)))
-        self.line("Cycles in which the dead become fewer", count, "dead falls")
+        self.line("Cycles in which the dead become fewer", count, "dead falls", "integer")
         self._crossing(mixed)
 
     def _crossing(self, mixed: Mapping[str, Column]) -> None:
@@ -357,14 +371,12 @@ class _Checks:
         moved, at = 0.0, 0.0
         for inner, outer, alike in trace.pairs:
             for group in trace.groups[inner] if alike else ("",):
-                if alike:
-                    low, high = (trace.done[e, group].before for e in (inner, outer))
-                    weight: Term | int = trace.weights[group]
-                else:
-                    low, high, weight = mixed[inner], mixed[outer], 1
+                low, high = (
+                    trace.done[e, group].before if alike else mixed[e] for e in (inner, outer)
+                )
                 words = f"Years that {inner} is above {outer}" + (f", {group}" if group else "")
                 years, boundaries = self._above(low, high)
-                moved += self.line(words, weight * years).value
+                moved += self.line(words, trace.weights[group] * years if alike else years).value
                 put(self.sheet, self.row, self.place + 2, boundaries, Style("formula"))
                 at += boundaries.value
         years_moved, boundaries_moved = (
@@ -381,9 +393,10 @@ class _Checks:
         weights = self.ctx.columns["weight plain"].all
         years = self.line("Life years, undiscounted", sum_of_products(weights, self.alive.all))
         share = where(years > 0, total / years, 0)
-        self.line("Share of life years moved by the cap", share, "crossing share")
+        self.line("Share of life years moved by the cap", share, "crossing share", "percent_fine")
         broken = every(live["crossing"].equals("error"), count > 0)
-        self.line("Curves cross and must not (1: yes)", where(broken, 1, 0), "crossing error")
+        error = where(broken, 1, 0)
+        self.line("Curves cross and must not (1: yes)", error, "crossing error", "integer")
 
     def _above(self, low: Column, high: Column) -> tuple[Term, Term]:
         """Person-years and boundaries of the horizon at which a curve is above its outer one."""
