@@ -52,7 +52,9 @@ _FIRST_CELL_ONLY = frozenset(("CHOOSE", "IF", "IFERROR", "TRANSPOSE"))
 #: Columns of input tables whose numbers a ``calc:`` formula of the same row may repeat.
 _EXPRESSIONS = {
     name: frozenset(
-        column.name for column in table.columns if column.kind in ("expression", "expressions")
+        column.name
+        for column in table.columns
+        if column.kind in ("expression", "expressions", "number")
     )
     | {"value"}
     for name, table in TABLES.items()
@@ -144,7 +146,7 @@ def scan_package(package: Package) -> list[Fault]:
             if key not in known:
                 known[key] = list(_text_faults(cell.formula, titles, names))
             for rule, found in known[key]:
-                if rule == "number" and found in _own_numbers(sheet, place, headings):
+                if rule == "number" and float(found) in _own_numbers(sheet, place, headings):
                     continue
                 faults.append(Fault(rule, where, found))
             if len(cell.formula) > LONGEST:
@@ -409,15 +411,18 @@ def _headings(sheet: SheetPart) -> dict[str, str]:
     }
 
 
-def _own_numbers(sheet: SheetPart, place: str, headings: dict[str, str]) -> set[str]:
-    """Numbers that a ``calc:`` formula may hold: those of the user's expressions in its row."""
+def _own_numbers(sheet: SheetPart, place: str, headings: dict[str, str]) -> set[float]:
+    """Numbers that a ``calc:`` formula may hold: those of the user's expressions in its row.
+
+    A number of more digits than a cell keeps stands in its cell as a text as well.
+    """
     column, row = split_address(place)
     if not headings.get(column, "").startswith("calc:"):
         return set()
     wanted = _EXPRESSIONS[sheet.title]
-    found: set[str] = set()
+    found: set[float] = set()
     for letter, heading in headings.items():
         cell = sheet.cells.get(f"{letter}{row}")
         if heading in wanted and cell is not None and isinstance(cell.value, str):
-            found.update(part.text for part in tokens(cell.value) if part.kind == "number")
+            found.update(float(part.text) for part in tokens(cell.value) if part.kind == "number")
     return found

@@ -50,6 +50,10 @@ WORDS = {
 }
 
 
+#: Sheets whose columns are all money, and small where large sums cancel.
+ONE_SCALE = ("EVPI",)
+
+
 def cell_of(reference: str) -> Cell:
     """Sheet and address of a reference such as ``'Results'!$B$4``."""
     found = _REFERENCE.fullmatch(reference)
@@ -237,8 +241,8 @@ def compare(
 def stored_differences(calc: Spreadsheet, package: Package) -> list[str]:
     """Formula cells of the loaded workbook whose value is not the stored one.
 
-    Numbers may differ by 1e-9 of their own size plus 1e-12 of the largest in their column; texts
-    not at all.
+    Numbers may differ by 1e-9 of their own size plus 1e-12 of the largest in their column, or on
+    their sheet where all columns are differences of the same large sums; texts not at all.
     """
     reply = calc.change({}, calc.used())
     found = [f"cell with an error: {cell}" for cell in reply.error_cells]
@@ -247,13 +251,14 @@ def stored_differences(calc: Spreadsheet, package: Package) -> list[str]:
         scales: dict[str, float] = {}
         for place, value in cells:
             if isinstance(value, float):
-                column = split_address(place)[0]
+                column = split_address(place)[0] if title not in ONE_SCALE else ""
                 scales[column] = max(scales.get(column, 0.0), abs(value))
         for place, value in cells:
             column, row = split_address(place)
             now = rows[row - 1][column_index(column)]
             if isinstance(now, float) and isinstance(value, float):
-                allowed = 1e-9 * max(abs(now), abs(value)) + 1e-12 * scales[column]
+                scale = scales.get(column, scales.get("", 0.0))
+                allowed = 1e-9 * max(abs(now), abs(value)) + 1e-12 * scale
                 if abs(now - value) <= allowed:
                     continue
             elif now == value:

@@ -37,7 +37,7 @@ def write(path: Path, fill: Callable[[Any], None] | None = None) -> Path:
         model.write_formula("A8", "=SUM($A$1:INDEX($A$1:$A$3,A1))*IF(A1=1,1,0)", value=1.0)
         model.write_formula("A6", "=INDEX($A:$A,MATCH(A1,$1:$1,0))-A1^-A1", value=1.0)
         table.write_row("A1", ["id", "value", "note", "calc: value"])
-        table.write_row("A2", ["price", "12 * a + 0.5", "30"])
+        table.write_row("A2", ["price", "12 * a + 5e-01", "30"])
         table.write_formula("D2", "=12*Model!$A$1+0.5", value=30.5)
         other.write_column("A1", [1, 2, 3])
         book.define_name("price", "=Model!$A$1")
@@ -63,7 +63,7 @@ def test_a_sound_workbook_has_no_faults(tmp_path: Path) -> None:
     package = read_package(path)
     assert package.sheets["Model"].cells["A3"].value == "yes: 12"
     assert package.sheets["Model"].cells["A4"].formula.startswith("SUM('it''s other'!")
-    assert package.sheets["parameters"].cells["B2"].value == "12 * a + 0.5"
+    assert package.sheets["parameters"].cells["B2"].value == "12 * a + 5e-01"
 
 
 #: Formula and the rule that it breaks; it stands in Model!C1.
