@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from heor.analyses.study_results import StudyResults
@@ -80,6 +81,10 @@ class SheetKind:
     turn: float = 1
     group: str = RESULTS
     each: bool = False
+
+
+#: When the results at the head of ``Control`` are filled: after results and draws, before checks.
+CONTROL_TURN = 5.5
 
 
 def _has_psa(results: StudyResults) -> bool:
@@ -385,15 +390,15 @@ def _fill(results: StudyResults, book: Book, input_draws: int | None) -> None:
     checks.register_tolerances(ctx)
     psa.register_draws(ctx)
     live_tables.write_live(ctx)
-    for _, title, write, more in sorted(queue, key=lambda item: item[0]):
-        write(ctx, book.sheet(title), *more)
-    control_results.write_control_results(ctx)
+    queue.append((CONTROL_TURN, partial(control_results.write_control_results, ctx)))
+    for _, fill in sorted(queue, key=lambda item: item[0]):
+        fill()
 
 
 def _reserve(
     ctx: Context, kinds: Sequence[SheetKind]
-) -> Iterator[tuple[float, str, Writer, tuple[str, ...]]]:
-    """Keep places for sheets; give turn, title, writer and further arguments of each to fill."""
+) -> Iterator[tuple[float, Callable[[], None]]]:
+    """Keep places for sheets; give the turn of each that has a writer, and what fills it."""
     for kind in kinds:
         if not kind.wanted(ctx.results):
             continue
@@ -404,7 +409,12 @@ def _reserve(
             if strategy:
                 ctx.cells[f"{kind.title.removeprefix('Calc ').lower()} {strategy}"] = title
             if kind.write is not None:
-                yield kind.turn, title, kind.write, (strategy,) if strategy else ()
+                more = (strategy,) if strategy else ()
+                yield kind.turn, partial(_write, ctx, kind.write, title, *more)
+
+
+def _write(ctx: Context, write: Writer, title: str, *more: str) -> None:
+    write(ctx, ctx.book.sheet(title), *more)
 
 
 def write_tables_workbook(tables: Mapping[str, TableData], path: Path) -> None:

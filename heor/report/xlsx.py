@@ -47,6 +47,7 @@ NUMBER_FORMATS: Mapping[str, str] = {
     "number": "0.0000",
     "ratio": "0.00",
     "integer": "0",
+    "tiny": "0.0E+00",
     "years_after": 'General" y"',
 }
 
@@ -484,13 +485,13 @@ class Sheet:
             row, column, row, column, {**common, "criteria": "not containing", "format": green}
         )
 
-    def verdicts(self, first_row: int, last_row: int, column: int) -> None:
-        """Colour results of checks: FAIL red, CHANGED and LOOK amber, PASS green."""
+    def verdicts(self, first_row: int, last_row: int, column: int, good: str = "PASS") -> None:
+        """Colour results of checks: FAIL red, CHANGED and LOOK amber, ``good`` green."""
         add = self.book._book.add_format
         red = {"bg_color": "#FFC7CE", "font_color": "#9C0006", "bold": True}
         amber = {"bg_color": "#FFEB9C", "font_color": "#7F6000", "bold": True}
         green = {"bg_color": "#E2F0D9", "font_color": "#006100"}
-        looks = (("FAIL", red), ("CHANGED", amber), ("LOOK", amber), ("PASS", green))
+        looks = (("FAIL", red), ("CHANGED", amber), ("LOOK", amber), (good, green))
         for word, look in looks:
             rule = {"type": "text", "criteria": "containing", "value": word, "format": add(look)}
             self._sheet.conditional_format(first_row, column, last_row, column, rule)

@@ -1,4 +1,4 @@
-"""``Checks``: identities as live formulas, warnings, crossing, and the record of the run."""
+"""``Verification``: identities that hold whatever is chosen, and live results against the run's."""
 
 from __future__ import annotations
 
@@ -7,12 +7,33 @@ from collections.abc import Callable
 import numpy as np
 
 from heor.analyses.cea import COST_TOLERANCE, QALY_TOLERANCE
-from heor.analyses.psa_results import Crossing
+from heor.engine.outcomes import EVENTS
 from heor.engine.trace import TOLERANCE as OCCUPANCY_TOLERANCE
+from heor.report.live import (
+    Term,
+    absolute,
+    call,
+    cells,
+    every,
+    largest,
+    put,
+    some,
+    total,
+    where,
+)
+from heor.report.lookup import sum_of
+from heor.report.sheets.comparison import DASH
 from heor.report.sheets.layout import CHANGE_TOLERANCE, Context, head, heading, table_head
-from heor.report.xlsx import AFTER, LABEL, WRAP, Sheet, Style, cell_name
+from heor.report.sheets.run_record import write_record, write_warnings
+from heor.report.xlsx import Sheet, Style
 
-TITLE = "Checks"
+TITLE = "Verification"
+
+#: Results of a check: kept, broken, not those of the run any more, worth a look, not applicable.
+PASS, FAIL, CHANGED, LOOK = "PASS", "FAIL", "CHANGED", "LOOK"
+
+#: Relative difference from heor's own result that a live one may have.
+SAME = 1e-8
 
 #: Numbers that formulas of several sheets compare with.
 _TOLERANCES = (
@@ -21,6 +42,22 @@ _TOLERANCES = (
     ("tolerance cost", "Money below which there is no difference", COST_TOLERANCE),
     ("tolerance occupancy", "How far occupancy may stray from 0 to 1", OCCUPANCY_TOLERANCE),
 )
+
+#: Totals: key, words, unit; heor's cost and QALYs are stored for every choice.
+OUTCOMES = (("cost", "cost", "money"), ("qaly", "QALYs", "qaly"), ("ly", "life years", "qaly"))
+
+#: Cells of the workbook that count what its sheets have no room for.
+_MISSING = (
+    ("rows missing", "Horizon longer than the rows of the calculation sheets (1: yes)"),
+    ("steps missing", "Curves in use that need a step the trace has no column for"),
+    ("norms missing", "Ages without a utility norm that the settings need"),
+    ("schedule rows missing", "Scheduled charges without a row on Calc Schedules"),
+)
+
+_NUMBER = Style("formula", unit="number", align="right")
+_VERDICT = Style("formula", bold=True, align="center")
+
+Condition = Callable[[Term], Term]
 
 
 def register_tolerances(ctx: Context) -> None:
@@ -31,226 +68,252 @@ def register_tolerances(ctx: Context) -> None:
 
 def write_checks(ctx: Context, sheet: Sheet) -> None:
     """Fill the sheet."""
-    row = head(ctx, sheet, "Checks, warnings and the record of the run", live=True)
-    row = _write_identities(ctx, sheet, row)
-    row = _write_warnings(ctx, sheet, row + 1)
-    row = _write_crossing(ctx, sheet, row + 1)
-    row = _write_floor(ctx, sheet, row + 1)
-    row = _write_inputs_drawn(ctx, sheet, row + 1)
-    _write_record(ctx, sheet, row + 1)
-    sheet.widths((62, 17, 17, 15, 15, 15, 15, 15, 20))
+    row = head(ctx, sheet, "Verification: checks, warnings and the record of the run", live=True)
+    row = _Identities(ctx, sheet).write(row)
+    row = write_warnings(ctx, sheet, row + 1)
+    write_record(ctx, sheet, row + 1)
+    sheet.widths((66, 17, 17, 15, 15, 15, 15, 15, 20))
     sheet.freeze(4, 0)
     sheet.print_setup()
 
 
-def _write_identities(ctx: Context, sheet: Sheet, row: int) -> int:
-    row = heading(sheet, row, "Identities", "Recalculated whenever a cell of the workbook changes.")
-    row = table_head(sheet, row, ("Check", "Value", "Must be", "Result"), 18)
-    first = row
-    cost, qaly = ctx.cells["tolerance cost"], ctx.cells["tolerance occupancy"]
+class _Identities:
+    """The table of checks; each row has a value, what it must be, and a result."""
 
-    def add(words: str, formula: str, value: float, must: str, test: Callable[[str], str]) -> None:
-        nonlocal row
-        sheet.text(row, 0, words)
-        sheet.formula(row, 1, f"={formula}", value, Style("formula", unit="number"))
-        sheet.text(row, 2, must, Style(align="right"))
-        condition = test(cell_name(row, 1))
-        sheet.formula(
+    def __init__(self, ctx: Context, sheet: Sheet) -> None:
+        self.ctx, self.sheet = ctx, sheet
+        self.row = self.first = 0
+        self.results: list[str] = []
+        self.tiny = ctx.constants.term(OCCUPANCY_TOLERANCE, "How far occupancy may stray")
+        self.small = ctx.constants.term(QALY_TOLERANCE, "QALYs without a difference")
+        self.cents = ctx.constants.term(COST_TOLERANCE, "Money without a difference")
+
+    def write(self, row: int) -> int:
+        """Write all rows; give the next."""
+        ctx, sheet = self.ctx, self.sheet
+        row = heading(
+            sheet,
             row,
-            3,
-            f'=IF({condition},"PASS","FAIL")',
-            "PASS",
-            Style("formula", bold=True, align="center"),
+            "Checks",
+            "Formulas over this workbook, true for every choice on Control. FAIL is an error; "
+            "LOOK is worth reading; CHANGED: the workbook is no longer as heor made it.",
         )
-        sheet.red_when(row, 3, "FAIL")
-        row += 1
+        self.row = self.first = table_head(sheet, row, ("Check", "Value", "Must be", "Result"), 18)
+        for strategy in ctx.strategies:
+            self._occupancy(strategy)
+            self._sums(strategy)
+        self._population()
+        for key, said in _MISSING:
+            if key in ctx.live:
+                self.add(said, ctx.live[key], "0", _is_zero)
+        self._against_run()
+        self._inputs()
+        last = self.row - 1
+        ctx.live["check results"] = cells(sheet, self.first, 3, last, 3, np.array(self.results))
+        sheet.verdicts(self.first, self.row - 1, 3)
+        return self.row
 
-    for strategy in ctx.strategies:
-        label = ctx.label(strategy)
-        for suffix, words in (("", "discounted"), (" undiscounted", "undiscounted")):
-            by_category = ctx.cells[f"cost{suffix} {strategy}"]
-            by_state = ctx.cells[f"cost by state{suffix} {strategy}"]
-            add(
-                f"{label}: {words} costs by category minus by state",
-                f"{by_category}-{by_state}",
-                0.0,
-                "about 0",
-                lambda cell: f"ABS({cell})<{cost}",
+    def add(
+        self,
+        said: str,
+        value: Term,
+        must: str,
+        condition: Condition,
+        otherwise: str = FAIL,
+        style: Style = _NUMBER,
+    ) -> Term:
+        """Write one row; ``condition`` of the value's cell gives PASS."""
+        sheet, row = self.sheet, self.row
+        sheet.text(row, 0, said)
+        cell = put(sheet, row, 1, value, style)
+        sheet.text(row, 2, must, Style(align="right"))
+        self._result(where(condition(cell), PASS, otherwise))
+        return cell
+
+    def _result(self, verdict: Term) -> None:
+        """Write the result of the row and go to the next."""
+        self.results.append(str(put(self.sheet, self.row, 3, verdict, _VERDICT).value))
+        self.row += 1
+
+    def _occupancy(self, strategy: str) -> None:
+        """Rows of methods 10, and crossing (methods 1.3)."""
+        live, label = self.ctx.live, self.ctx.label(strategy)
+
+        def of(key: str) -> Term:
+            return live[f"{key} {strategy}"]
+
+        zero = "0 or more"
+        self.add(
+            f"{label}: smallest share in any state at any time",
+            of("smallest share"),
+            zero,
+            _not_below_zero(self.tiny),
+        )
+        self.add(
+            f"{label}: largest share in any state at any time",
+            of("largest share"),
+            "1 or less",
+            lambda cell: cell <= 1 + self.tiny,
+        )
+        self.add(
+            f"{label}: furthest that the states' sum is from 1",
+            of("sum off"),
+            "0",
+            _near_zero(self.tiny),
+        )
+        self.add(
+            f"{label}: cycles in which the dead become fewer",
+            of("dead falls"),
+            "0",
+            _is_zero,
+        )
+        curves = self.ctx.results.spec.curves_in_use(strategy)
+        groups = {curve.group for curve in curves if curve.endpoint == "os"}
+        if len(groups) > 1:
+            weights = [live[f"weight {strategy} {group}"] for group in sorted(groups)]
+            summed = sum_of(weights)
+            assert summed is not None
+            self.add(
+                f"{label}: weights of the groups, sum minus 1",
+                summed - 1,
+                "0",
+                _near_zero(self.tiny),
             )
-        add(
-            f"{label}: QALYs do not exceed life years (life years minus QALYs)",
-            f"{ctx.cells[f'ly {strategy}']}-{ctx.cells[f'qaly {strategy}']}",
-            ctx.results.base.totals(strategy).ly - ctx.results.base.totals(strategy).qaly,
+            least = call("MIN", lambda *values: min(values), *weights)
+            self.add(
+                f"{label}: smallest weight of a group", least, zero, _not_below_zero(self.tiny)
+            )
+        limit = self.ctx.results.spec.settings.crossing_limit
+        most = self.ctx.constants.term(limit, "Share of life years moved that is worth a warning")
+        self.add(
+            f"{label}: share of life years moved where curves cross",
+            of("crossing share"),
+            f"{limit:.2%} or less",
+            lambda cell: cell <= most,
+            LOOK,
+            Style("formula", unit="percent_fine", align="right"),
+        )
+        self.add(
+            f"{label}: curves cross under the rule “error” (1: yes)",
+            of("crossing error"),
+            "0",
+            _is_zero,
+        )
+
+    def _sums(self, strategy: str) -> None:
+        """Parts against totals, and the effect of discounting."""
+        live, label = self.ctx.live, self.ctx.label(strategy)
+        for suffix, said in (("", "discounted"), (" undiscounted", "undiscounted")):
+            by_category, by_state = (
+                live[f"{key}{suffix} {strategy}"] for key in ("cost", "cost by state")
+            )
+            self.add(
+                f"{label}: {said} costs by category minus by state",
+                by_category - by_state,
+                "0",
+                _near_zero(self.cents),
+            )
+        by_cycle = total(self.ctx.columns[f"qalys {strategy}"].all)
+        apart = live[f"qaly {strategy}"] - live[f"qaly:{EVENTS} {strategy}"] - by_cycle
+        self.add(
+            f"{label}: QALYs by state minus by cycle",
+            apart,
+            "0",
+            _near_zero(self.small),
+        )
+        self.add(
+            f"{label}: life years minus QALYs",
+            live[f"ly {strategy}"] - live[f"qaly {strategy}"],
             "0 or more",
-            lambda cell: f"{cell}>=-{qaly}",
+            _not_below_zero(self.small),
         )
-        for key, words, must, test in (
-            ("smallest share", "smallest share in any state at any time", "0 or more", "{}>=-{}"),
-            ("largest share", "largest share in any state at any time", "1 or less", "{}<=1+{}"),
-            ("sum off", "furthest that the states' sum is from 1", "about 0", "{}<={}"),
-            ("dead falls", "cycles in which the dead become fewer", "0", "{}=0"),
-            ("crossing error", "curves cross under the rule “error” (1: yes)", "0", "{}=0"),
-        ):
-            found = ctx.live[f"{key} {strategy}"]
-            add(f"{label}: {words}", found.text, found.value, must, _test(test, qaly))
-    for key, words in (
-        ("rows missing", "Horizon longer than the rows of the calculation sheets (1: yes)"),
-        ("steps missing", "Curves in use that need a step the trace has no column for"),
-        ("norms missing", "Ages without a utility norm that the settings need"),
-    ):
-        if key in ctx.live:
-            add(words, ctx.live[key].text, ctx.live[key].value, "0", lambda cell: f"{cell}=0")
-    sheet.text(row, 0, "Input cells that differ from those the results were made with")
-    count = ctx.live["inputs changed"].text
-    sheet.formula(row, 1, f"={count}", 0.0, Style("link", align="right"))
-    sheet.text(row, 2, "0", Style(align="right"))
-    sheet.formula(
-        row,
-        3,
-        f'=IF({cell_name(row, 1)}=0,"PASS","CHANGED")',
-        "PASS",
-        Style("formula", bold=True, align="center"),
-    )
-    sheet.red_when(row, 3, "CHANGED")
-    row += 1
-    ctx.cells["identities"] = sheet.range(first, 3, row - 1, 3)
-    return row
+        for key, said, unit in OUTCOMES:
+            # savings and utilities below 0 may grow smaller by discounting: no error there
+            verdict = FAIL if key == "ly" else LOOK
+            lost = live[f"{key} undiscounted {strategy}"] - live[f"{key} {strategy}"]
+            slack = self.cents if key == "cost" else self.small
+            self.add(
+                f"{label}: {said} undiscounted minus discounted",
+                lost,
+                "0 or more",
+                _not_below_zero(slack),
+                verdict,
+                Style("formula", unit=unit, align="right"),
+            )
 
+    def _population(self) -> None:
+        """Nobody outlives the general population where its mortality is a floor."""
+        ctx = self.ctx
+        background = ctx.columns.get("background")
+        if background is None:
+            return
+        for strategy in ctx.strategies:
+            alive = ctx.columns[f"endpoint {strategy} os"]
+            above = (alive.all > background.all + self.tiny) * ctx.columns["inside"].all
+            applies = every(
+                some(*(ctx.live["background_mortality"].equals(w) for w in ("floor", "add"))),
+                ctx.live["smr"] >= 1,
+            )
+            self.add(
+                f"{ctx.label(strategy)}: cycles in which more live than of the general population",
+                where(applies, _count(above), 0),
+                "0",
+                _is_zero,
+            )
 
-def _test(template: str, tolerance: str) -> Callable[[str], str]:
-    """Give the condition of a cell that a template compares with a tolerance."""
-    return lambda cell: template.format(cell, tolerance)
+    def _against_run(self) -> None:
+        """Live results against what heor computed for the same choice."""
+        ctx = self.ctx
+        same = ctx.constants.term(SAME, "Relative difference between a live result and heor's")
+        for strategy in ctx.strategies:
+            for key, said, _ in OUTCOMES[:2]:
+                wanted = ctx.live[f"stored {key} {strategy}"]
+                now = ctx.live[f"total {key} {strategy}"]
+                known = Term(f"ISNUMBER({wanted.text})", not isinstance(wanted.value, str))
+                number = Term(wanted.text, 0.0 if isinstance(wanted.value, str) else wanted.value)
+                apart = where(known, absolute(now - number) / largest(1, absolute(number)), 0)
+                changed = where(ctx.live["inputs changed"] > 0, CHANGED, FAIL)
+                sheet, row = self.sheet, self.row
+                sheet.text(
+                    row, 0, f"{ctx.label(strategy)}: {said}, live against heor, relative difference"
+                )
+                cell = put(sheet, row, 1, apart, Style("formula", unit="tiny", align="right"))
+                sheet.text(row, 2, "0", Style(align="right"))
+                verdict = where(known, where(cell <= same, PASS, changed), DASH)
+                self._result(verdict)
 
-
-def _write_warnings(ctx: Context, sheet: Sheet, row: int) -> int:
-    made = ctx.results.psa_summary
-    texts = [str(problem) for problem in ctx.results.spec.warnings]
-    texts += list(made.warnings) if made is not None else []
-    texts += [text for text in ctx.results.record.warnings if text not in texts]
-    row = heading(sheet, row, f"Warnings ({len(texts)})")
-    for text in texts or ["None."]:
-        sheet.merge(row, 0, 7, text, WRAP)
-        sheet.height(row, 14.0 * max(1, -(-len(text) // 170)) + 1)
-        row += 1
-    return row
-
-
-def _write_crossing(ctx: Context, sheet: Sheet, row: int) -> int:
-    crossing: tuple[Crossing, ...] = ctx.results.record.crossing
-    if not crossing:
-        return row
-    row = heading(
-        sheet,
-        row,
-        "Curves that cross",
-        "Person-time moved by capping an inner curve at an outer one, before background mortality; "
-        f"rule: {ctx.results.spec.settings.crossing}. Draws are never redrawn.",
-    )
-    row = table_head(
-        sheet,
-        row,
-        (
-            "Strategy",
-            "Share of life years, mean",
-            "Share, largest draw",
-            "Limit",
-            "Draws with any",
-            "Of draws",
-            "Years moved, mean",
-            "Cycles, mean",
-            "Years capped by background mortality, mean",
-        ),
-        44,
-    )
-    for one in crossing:
-        sheet.text(row, 0, ctx.label(one.strategy))
-        values: tuple[tuple[float, str], ...] = (
-            (one.mean_share, "percent_fine"),
-            (one.max_share, "percent_fine"),
-            (one.limit, "percent_fine"),
-            (one.draws, "count"),
-            (one.of_draws, "count"),
-            (one.mean_years, "number"),
-            (one.mean_cycles, "ratio"),
-            (one.floor_years, "number"),
+    def _inputs(self) -> None:
+        live = self.ctx.live
+        count = Style("link", unit="integer", align="right")
+        self.add(
+            "Input cells and own choices that differ from those at the run",
+            live["inputs changed"],
+            "0",
+            _is_zero,
+            CHANGED,
+            count,
         )
-        for column, (value, unit) in enumerate(values, start=1):
-            sheet.number(row, column, float(value), Style("value", unit=unit))
-        row += 1
-    return row
+        self.add(
+            "of these, not followed by the live cells: run heor again",
+            live["structure changed"],
+            "0",
+            _is_zero,
+            FAIL,
+            count,
+        )
 
 
-def _write_floor(ctx: Context, sheet: Sheet, row: int) -> int:
-    rows = [(s, g) for s, trace in ctx.traces.items() for g in trace.floor_bound_share]
-    if not rows:
-        return row
-    row = heading(
-        sheet,
-        row,
-        "Background mortality",
-        f"Rule: {ctx.results.spec.settings.background_mortality}. Share of cycles in which the "
-        "general population's mortality decides, base case.",
-    )
-    row = table_head(sheet, row, ("Strategy and group", "Share of cycles", "For good from, years"))
-    for strategy, group in rows:
-        trace = ctx.traces[strategy]
-        sheet.text(row, 0, f"{ctx.label(strategy)}, {group}")
-        share = float(trace.floor_bound_share[group][0])
-        sheet.number(row, 1, share, Style("value", unit="proportion"))
-        start = float(trace.floor_binds_from[group][0])
-        style = Style("value", unit="month", align="right")
-        sheet.cell(row, 2, start if np.isfinite(start) else "never", style)
-        row += 1
-    return row
+def _is_zero(cell: Term) -> Term:
+    return cell.equals(0)
 
 
-def _write_inputs_drawn(ctx: Context, sheet: Sheet, row: int) -> int:
-    made = ctx.results.psa_summary
-    if made is None or not made.parameter_checks:
-        return row
-    row = heading(
-        sheet,
-        row,
-        "Inputs as drawn",
-        "Sample mean and SD against the distribution's; the error of the mean in standard errors.",
-    )
-    heads = ("Parameter", "Mean", "Mean of draws", "SD", "SD of draws", "Error in SE", "SD ratio")
-    row = table_head(sheet, row, (*heads, "Warning"), 18, texts=("Warning",))
-    for one in made.parameter_checks:
-        sheet.text(row, 0, one.parameter)
-        for column, value in enumerate(
-            (one.mean, one.sample_mean, one.sd, one.sample_sd, one.error_in_se, one.sd_ratio),
-            start=1,
-        ):
-            missing = value is None or not np.isfinite(value)
-            unit = "ratio" if column >= 5 else "money_cents" if abs(one.mean) >= 1000 else "number"
-            style = Style("value", unit=unit, align="right")
-            sheet.cell(row, column, "–" if missing else value, style)
-        sheet.text(row, 7, one.warning, AFTER)
-        row += 1
-    return row
+def _near_zero(slack: Term) -> Condition:
+    return lambda cell: absolute(cell) <= slack
 
 
-def _write_record(ctx: Context, sheet: Sheet, row: int) -> int:
-    record, spec = ctx.results.record, ctx.results.spec
-    row = heading(sheet, row, "Record of the run")
-    pairs: list[tuple[str, str]] = [
-        ("Study", record.study),
-        ("heor version", record.version),
-        ("Input hash (SHA-256)", spec.input_hash),
-        ("Changes", "; ".join(record.changes) or "none: the study as its tables have it"),
-        ("Started (UTC)", record.started),
-        ("PSA seed", str(record.seed)),
-        ("PSA draws", f"{record.draws:,}"),
-        ("Sampler", record.sampler.replace("_", " ")),
-        ("Replicates", str(record.replicates)),
-        ("Workers", str(record.workers)),
-        ("Python", record.python),
-        *((f"Package {name}", version) for name, version in record.packages.items()),
-        *((f"Seconds: {step}", f"{seconds:.2f}") for step, seconds in record.timings.items()),
-    ]
-    for name, text in pairs:
-        sheet.text(row, 0, name, LABEL)
-        sheet.text(row, 1, text, Style("value"))
-        row += 1
-    return row
+def _not_below_zero(slack: Term) -> Condition:
+    return lambda cell: cell >= -slack
+
+
+def _count(condition: Term) -> Term:
+    return Term(f"SUMPRODUCT({condition.text})", float(np.sum(condition.value)))

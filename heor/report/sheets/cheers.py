@@ -70,7 +70,12 @@ def write_cheers(ctx: Context, sheet: Sheet) -> None:
         sheet.text(row, 4, text, AFTER_WRAP)
         sheet.text(row, 5, item.who, AFTER_WRAP if item.who == TOOL else _OPEN)
         sheet.text(row, 6, "", Style("input", wrap=True))
-        texts = ((item.asks, _WIDTHS[2]), (text, _WIDTHS[4]), (item.who, _WIDTHS[5]))
+        texts = (
+            (item.name, _WIDTHS[1] * 0.9),
+            (item.asks, _WIDTHS[2]),
+            (text, _WIDTHS[4]),
+            (item.who, _WIDTHS[5]),
+        )
         fit_height(sheet, row, texts)
         row += 1
     sheet.widths(_WIDTHS)
@@ -125,8 +130,8 @@ def _discounting(ctx: Context) -> str:
     ):
         step = ""
         if rate.step_year is not None and rate.later is not None:
-            step = f", from year {rate.step_year:g} {rate.later:.4g}"
-        parts.append(f"{words} {rate.first:.4g}{step} a year")
+            step = f", from year {rate.step_year:g} {100 * rate.later:.4g}%"
+        parts.append(f"{words} {100 * rate.first:.4g}%{step} a year")
     return f"{'; '.join(parts)}; {settings.discounting.replace('_', ' ')}".capitalize()
 
 
@@ -194,7 +199,14 @@ def _parameters(ctx: Context) -> str:
 
 
 def _main(ctx: Context) -> str:
-    return "; ".join(f"{ctx.label(one.id)}: {one.status}" for one in ctx.results.base.pairwise)
+    parts = []
+    for one in ctx.results.base.pairwise:
+        text = f"{ctx.label(one.id)} against {ctx.label(one.versus)}, base case: extra cost "
+        text += f"{ctx.currency} {one.delta_cost:,.0f}, QALYs gained {one.delta_qaly:.3f}"
+        if one.icer is not None:
+            text += f", ICER {ctx.currency} {one.icer:,.0f} per QALY"
+        parts.append(f"{text} ({one.status})")
+    return "; ".join(parts)
 
 
 def _effect(ctx: Context) -> str:

@@ -22,7 +22,10 @@ _DIGITS = 6
 
 
 def write_control_results(ctx: Context) -> None:
-    """Fill the head of ``Control``; ``Results`` and ``PSA results`` must stand."""
+    """Fill the head of ``Control``; ``Results`` and ``PSA results`` must stand.
+
+    What heor found for what is chosen becomes known as ``stored cost <strategy>`` and so on.
+    """
     sheet = ctx.book.sheets[TITLE_CONTROL]
     money = ctx.currency
     row = RESULTS_ROW
@@ -79,6 +82,7 @@ def _write_strategy(ctx: Context, sheet: Sheet, row: int, strategy: str, stored:
         base = cell(sheet, row, 5 + column, value)
         style = Style("formula", unit=grey[column].unit, align="right")
         kept = put(sheet, row, 8 + column, _stored(ctx, key, strategy, base), style)
+        ctx.live[f"stored {key} {strategy}"] = kept
         difference = call("ROUND", lambda x, d: np.round(x, int(d)) + 0.0, live - kept, digits)
         known = Term(f"ISNUMBER({kept.text})", True)
         put(sheet, row, 10 + column, where(known, difference, _NONE), style)

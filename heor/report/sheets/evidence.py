@@ -123,8 +123,9 @@ def _write_parameter(ctx: Context, sheet: Sheet, row: int, one: Parameter) -> No
 
 
 def _number(role: str, value: float) -> Style:
-    size = abs(value)
-    unit = "number" if size < 10 else "ratio" if size < 1000 else "count"
+    size, whole = abs(value), float(value).is_integer()
+    unit = "count" if whole and size != 1 else "number" if size < 10 else "ratio"
+    unit = "count" if size >= 1000 else unit
     return Style(role, unit=unit, align="right")
 
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from heor.analyses.results import PairwiseRow
+from heor.report.live import Term, put, where, words
+from heor.report.lookup import joined, whole_number
 from heor.report.sheets.comparison import ratio_value
+from heor.report.sheets.evidence import GRADES
 from heor.report.sheets.layout import Context, heading, lines, table_head, wrapped_lines
 from heor.report.xlsx import BOLD, HEADER, HEADING, LABEL, NOTE, TITLE, WARNING, WRAP, Sheet, Style
 
 #: Last column of the Cover's paragraphs, and the characters they hold.
 LAST_COLUMN, CHARACTERS = 7, 185
 
+#: What a reader may do, and what follows by itself.
 _USE = (
-    "Blue cells on the input sheets (settings, parameters, curves, costs, …) are yours to edit; "
-    "each input sheet is one table of the study. Columns headed “calc:” are computed and ignored "
-    "on reading.",
-    "Black cells are formulas over this workbook, green ones show a cell of another sheet, grey "
-    "ones are values computed by heor. Results do not follow edits by themselves: save the "
-    "workbook and run “heor run FILE -o FOLDER” to make all results anew.",
-    "Every sheet of draws and results names the seed, the number of draws, the version and the "
-    "input hash it was made with; the same inputs and seed give the same numbers.",
+    "Choose a scenario, a PSA draw, curves and settings in the blue cells of Control, or change a "
+    "blue cell of an input sheet. The whole model follows at once: black cells are formulas, green "
+    "ones show a cell of another sheet.",
+    "Grey cells were computed by heor and do not follow: the uncertainty analyses, the table of "
+    "scenarios, the base case for comparison. They say CHANGED or STALE when an input is no longer "
+    "the one they were made with; choosing a scenario or a draw is no such change.",
+    "To make all results anew, save the workbook and run “heor run FILE -o FOLDER”: the input "
+    "sheets and Control are read back. The same inputs and seed give the same numbers.",
+    "Every number has its source and grade on Evidence, every formula its place in the methods "
+    "(docs/methods.md). Nothing is hidden, locked, linked to other files or programmed in macros. "
+    "Calculation sheets print their first page only.",
 )
 
 
@@ -113,78 +122,110 @@ def _rate(ctx: Context, key: str) -> str:
 
 
 def _write_headline(ctx: Context, sheet: Sheet, row: int) -> int:
+    """Live increments for what is chosen, and below them the run's base case."""
     base, money = ctx.results.base, ctx.currency
-    index = ctx.threshold_index()
-    made = ctx.results.psa_summary
-    at = ctx.per_qaly(base.thresholds[index])
+    place = ctx.threshold_index()
+    threshold = ctx.live[f"threshold {place}"]
     row = heading(sheet, row, f"Headline: against {ctx.label(ctx.reference)}, per patient")
+    sheet.text(row, 0, "Shown now", BOLD)
+    put(sheet, row, 1, _shown(ctx), Style("formula", bold=True))
+    row += 1
     heads = [
         "Strategy",
         f"Extra cost, {money}",
         "QALYs gained",
         "evLYs gained",
         f"ICER, {money} per QALY",
-        f"INMB at {at}",
+        "INMB",
     ]
+    made = ctx.results.psa_summary
     if made is not None:
+        at = ctx.per_qaly(base.thresholds[place])
         heads += [f"PSA: ICER of means, {money} per QALY", f"PSA: probability best at {at}"]
+    top = row
     row = table_head(sheet, row, heads, 44)
+    at_now = joined(f"INMB at {money} ", whole_number(threshold), " per QALY")
+    put(sheet, top, 5, at_now, Style("header", align="right"))
     for one in base.pairwise:
-        _write_headline_row(ctx, sheet, row, one, index)
+        sheet.text(row, 0, f"{ctx.label(one.id)}, as shown now", BOLD)
+        for column, (key, unit) in enumerate(_live_keys(one.id, place), start=1):
+            style = Style("link", unit=unit, bold=True, align="right")
+            put(sheet, row, column, ctx.live[key], style)
+        row += 1
+        sheet.text(row, 0, f"{ctx.label(one.id)}, base case of the run", LABEL)
+        _write_base(ctx, sheet, row, one, place)
         row += 1
     for one in base.pairwise:
-        sheet.text(row, 0, f"{ctx.label(one.id)}: {one.status}.", LABEL)
+        sheet.text(row, 0, f"Base case: {ctx.label(one.id)} is {one.status}.", LABEL)
         row += 1
     return row
 
 
-def _write_headline_row(ctx: Context, sheet: Sheet, row: int, one: PairwiseRow, index: int) -> None:
-    sheet.text(row, 0, ctx.label(one.id), BOLD)
-    cells: list[tuple[str, float | str | None, str]] = [
-        (f"delta cost {one.id}", one.delta_cost, "money"),
-        (f"delta qaly {one.id}", one.delta_qaly, "qaly"),
-        (f"evlyg {one.id}", one.evlyg, "qaly"),
-        (f"icer {one.id}", ratio_value(one.delta_cost, one.delta_qaly), "money"),
-        (f"inmb {index} {one.id}", one.inmb[index], "money"),
-    ]
+def _shown(ctx: Context) -> Term:
+    """What is chosen on Control and whether anything was changed, in words."""
+    scenario, draw, changed = (ctx.live[k] for k in ("scenario", "draw", "inputs changed"))
+    case = where(scenario.equals(""), words("base case"), joined("scenario “", scenario, "”"))
+    chosen = where(draw > 0, joined("PSA draw ", Term(draw.text, 0)), case)
+    edits = joined(", with ", Term(changed.text, 0), " changed cells (see Calc Inputs)")
+    return joined(chosen, where(changed > 0, edits, ""))
+
+
+def _live_keys(strategy: str, threshold: int) -> tuple[tuple[str, str], ...]:
+    return (
+        (f"delta cost {strategy}", "money"),
+        (f"delta qaly {strategy}", "qaly"),
+        (f"evlyg {strategy}", "qaly"),
+        (f"icer {strategy}", "money"),
+        (f"inmb {threshold} {strategy}", "money"),
+    )
+
+
+def _write_base(ctx: Context, sheet: Sheet, row: int, one: PairwiseRow, place: int) -> None:
+    """Write the base case as heor computed it, and what the PSA says of the comparison."""
+    values: tuple[tuple[float | str | None, str], ...] = (
+        (one.delta_cost, "money"),
+        (one.delta_qaly, "qaly"),
+        (one.evlyg, "qaly"),
+        (ratio_value(one.delta_cost, one.delta_qaly), "money"),
+        (one.inmb[place], "money"),
+    )
+    for column, (value, unit) in enumerate(values, start=1):
+        shown = "–" if value is None else value
+        sheet.cell(row, column, shown, Style("value", unit=unit, align="right"))
     made = ctx.results.psa_summary
-    if made is not None:
-        pair = next(p for p in made.increments if p.id == one.id)
-        at = made.at_thresholds
-        chance = float(at.ceac[index, at.strategies.index(one.id)])
-        cells.append(
-            (
-                f"psa icer {one.id}",
-                ratio_value(pair.delta_cost.mean, pair.delta_qaly.mean),
-                "money",
-            )
-        )
-        cells.append((f"probability {index} {one.id}", chance, "proportion"))
-    for column, (key, value, unit) in enumerate(cells, start=1):
-        style = Style("link", unit=unit, bold=True, align="right")
-        if value is None:
-            sheet.text(row, column, "–", Style(align="right"))
-        else:
-            sheet.formula(row, column, f"={ctx.cells[key]}", value, style)
+    if made is None:
+        return
+    pair = next(p for p in made.increments if p.id == one.id)
+    icer = ratio_value(pair.delta_cost.mean, pair.delta_qaly.mean)
+    style = Style("link", unit="money", align="right")
+    sheet.formula(row, 6, f"={ctx.cells[f'psa icer {one.id}']}", icer, style)
+    chance = ctx.live[f"probability {place} {one.id}"]
+    put(sheet, row, 7, chance, Style("link", unit="proportion", align="right"))
 
 
 def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
     record = ctx.results.record
     row = heading(sheet, row, "Status")
-    identities = ctx.cells["identities"]
     sheet.text(row, 0, "Checks of this workbook", BOLD)
-    formula = f'=IF(COUNTIF({identities},"FAIL")=0,"all pass","FAIL: see Checks")'
-    sheet.formula(row, 1, formula, "all pass", Style("formula", bold=True))
-    sheet.red_when(row, 1, "FAIL")
+    failed, look = (_verdicts(ctx, word) for word in ("FAIL", "LOOK"))
+    reading = where(look > 0, joined("no failure; LOOK at ", Term(look.text, 0)), "all pass")
+    verdict = where(failed > 0, joined("FAIL: ", Term(failed.text, 0)), reading)
+    put(sheet, row, 1, verdict, Style("formula", bold=True))
+    sheet.verdicts(row, row, 1, good="all pass")
+    sheet.link(row, 2, "Verification", "Verification")
     row += 1
     sheet.text(row, 0, "Inputs since the run", BOLD)
-    words = ("as in the run", "CHANGED: see Calc Inputs")
-    formula = f'=IF({ctx.live["inputs changed"].text}=0,"{words[0]}","{words[1]}")'
-    sheet.formula(row, 1, formula, words[0], Style("formula", bold=True))
-    sheet.red_when(row, 1, "CHANGED")
+    changed = ctx.live["inputs changed"]
+    now = where(changed > 0, joined("CHANGED: ", Term(changed.text, 0)), "as in the run")
+    put(sheet, row, 1, now, Style("formula", bold=True))
+    sheet.verdicts(row, row, 1, good="as in the run")
+    sheet.link(row, 2, "Calc Inputs", "Calc Inputs")
     row += 1
+    grades = Counter(p.evidence for p in ctx.results.spec.parameters.values())
+    evidence = ", ".join(f"{grades[grade]} {grade}" for grade in GRADES if grades[grade])
     pairs: list[tuple[str, str]] = [
-        ("Warnings", f"{len(record.warnings)}, listed on Checks"),
+        ("Evidence behind the parameters", evidence),
+        ("Warnings of the run", f"{len(record.warnings)}, listed on Verification"),
         ("Seed and draws", f"{record.seed} · {record.draws:,} draws"),
         ("Version", record.version),
         ("Input hash", ctx.results.spec.input_hash),
@@ -195,6 +236,13 @@ def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet.text(row, 1, text, Style("value"))
         row += 1
     return row
+
+
+def _verdicts(ctx: Context, word: str) -> Term:
+    """How many checks have a result, none of the base case of a sound workbook."""
+    checks = ctx.live["check results"]
+    count = float(sum(value == word for value in checks.value))
+    return Term(f'COUNTIF({checks.text},"{word}")', count)
 
 
 def write_contents(ctx: Context, sheet: Sheet) -> None:
