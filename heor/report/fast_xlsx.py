@@ -13,10 +13,10 @@ XlsxWriter's own methods are used for everything else. Overridden are ``_write_f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -111,14 +111,19 @@ class _Segment:
             self._template = "".join(self._cell(place) for place in range(len(self.strips)))
         return in_row(self._template, row + 1) % next(self.rows)
 
-    def single(self, row: int) -> Iterator[tuple[int, str]]:
-        """Column and XML of each strip's cell in the next row."""
+    def single(self, row: int) -> Iterator[tuple[int, Callable[[], str]]]:
+        """Column of each strip's cell in the next row, and what makes its XML.
+
+        It is made only when it is written, for the order of cells gives formats their numbers.
+        """
         values = iter(next(self.rows))
         for place, strip in enumerate(self.strips):
-            cell = self._cell(place)
             plain = strip.texts is None or isinstance(strip.texts, str)
             filled = (next(values),) if plain else (next(values), next(values))
-            yield strip.column, in_row(cell, row + 1) % filled
+            yield strip.column, partial(self._filled, place, row, filled)
+
+    def _filled(self, place: int, row: int, values: tuple[object, ...]) -> str:
+        return in_row(self._cell(place), row + 1) % values
 
     def _cell(self, place: int) -> str:
         # made when first written, for XlsxWriter numbers formats in the order of the cells
@@ -212,12 +217,12 @@ def worksheet_class() -> Any:
 
         def _write_mixed_row(self, row: int, cells: dict[int, Any], segment: _Segment) -> None:
             others = sorted(cells)
-            for column, xml in segment.single(row):
+            for column, make in segment.single(row):
                 while others and others[0] < column:
                     self._write_cell(row, others[0], cells[others.pop(0)])
                 if others and others[0] == column:
                     self._refuse(row, column)
-                self.fh.write(xml)
+                self.fh.write(make())
             for column in others:
                 self._write_cell(row, column, cells[column])
 
