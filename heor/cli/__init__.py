@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "voi": ("heor.cli.voi", "voi", "What better evidence is worth: EVPI and EVPPI."),
     "evppi": ("heor.cli.evppi", "evppi", "EVPPI from anybody's PSA output."),
     "figures": ("heor.cli.figures", "figures", "Charts of the report as SVG and PNG files."),
+    "tables": ("heor.cli.tables", "tables", "Inputs and results as tables of a Word document."),
     "new": ("heor.cli.new", "new", "Copy the example study to start your own."),
 }
 
