@@ -472,17 +472,19 @@ class Sheet:
             row, column, chart, {"description": alt, "object_position": 2, "x_offset": 4}
         )
 
-    def red_when(self, row: int, column: int, text: str) -> None:
-        """Turn a cell red when it holds a text, green otherwise."""
+    def red_when(self, row: int, column: int, text: str, *, green: bool = True) -> None:
+        """Turn a cell red when it holds a text, otherwise green if so wished."""
         add = self.book._book.add_format
         common = {"type": "text", "value": text}
         red = add({"bg_color": "#FFC7CE", "font_color": "#9C0006", "bold": True})
-        green = add({"bg_color": "#E2F0D9", "font_color": "#006100"})
         self._sheet.conditional_format(
             row, column, row, column, {**common, "criteria": "containing", "format": red}
         )
+        if not green:
+            return
+        good = add({"bg_color": "#E2F0D9", "font_color": "#006100"})
         self._sheet.conditional_format(
-            row, column, row, column, {**common, "criteria": "not containing", "format": green}
+            row, column, row, column, {**common, "criteria": "not containing", "format": good}
         )
 
     def verdicts(self, first_row: int, last_row: int, column: int, good: str = "PASS") -> None:

@@ -14,7 +14,16 @@ from heor.report.live import Term, cell, literal, put, where, words
 from heor.report.sheets.inputs import column_of, typed
 from heor.report.sheets.layout import Context, lines
 from heor.report.sheets.scenarios_live import FORMULA_SETTINGS, scenario_names
-from heor.report.xlsx import AFTER, HEADER, MAX_CONDITION, NOTE, TITLE, Sheet, Style, cell_name
+from heor.report.xlsx import (
+    AFTER,
+    AFTER_HEADER,
+    MAX_CONDITION,
+    NOTE,
+    TITLE,
+    Sheet,
+    Style,
+    cell_name,
+)
 from heor.spec.records import (
     BACKGROUND_METHODS,
     CROSSING_RULES,
@@ -289,9 +298,11 @@ def write_control(ctx: Context, sheet: Sheet) -> None:
     """Fill the sheet; the input tables must stand."""
     spec = ctx.results.spec
     sheet.text(0, 0, "Control: what the workbook shows", TITLE)
-    lines(sheet, 2, _INTRO, _ALLOWED, 220)
+    lines(sheet, 2, _INTRO, _TAKEN, 180)
     head = _head_row(ctx)
-    sheet.row(head, 0, HEADINGS, HEADER)
+    for column, name in enumerate(HEADINGS):
+        right = column in (_BASE, _SCENARIO, CHOICE_COLUMN, _IN_USE)
+        sheet.text(head, column, name, Style("header", align="right") if right else AFTER_HEADER)
     _write_scenario(ctx, sheet)
     _write_draw(ctx, sheet)
     for key in control_keys(spec)[2:]:
@@ -302,9 +313,9 @@ def write_control(ctx: Context, sheet: Sheet) -> None:
         else:
             choice = _setting(ctx, key)
         _write(ctx, sheet, key, choice)
-    sheet.widths((34, 42, 22, 22, 26, 22, 28, 46, 16))
+    sheet.widths((32, 38, 20, 20, 24, 20, 26, 44, 16))
     sheet.freeze(head + 1, 1)
-    sheet.print_setup(repeat=(head, head))
+    sheet.print_setup(repeat=(head, head), large=True)
 
 
 def _threshold(ctx: Context, key: str) -> _Choice:
@@ -335,24 +346,31 @@ def _write(ctx: Context, sheet: Sheet, key: str, choice: _Choice) -> None:
     row = row_of(ctx, key)
     sheet.text(row, _KEY, key)
     sheet.text(row, _WORDS, choice.words)
+    unit = "money" if key.startswith("threshold ") else ""
     if not choice.base.text:
         sheet.cell(row, _BASE, choice.base.value, Style("value", align="right"))
     else:
         role = "formula" if "(" in choice.base.text else "link"
-        put(sheet, row, _BASE, choice.base, Style(role, align="right"))
+        put(sheet, row, _BASE, choice.base, Style(role, unit=unit, align="right"))
     if choice.scenario is not None:
         put(sheet, row, _SCENARIO, choice.scenario, Style("formula", align="right"))
-    sheet.cell(row, CHOICE_COLUMN, None, Style("input", align="right"))
+    sheet.cell(row, CHOICE_COLUMN, None, Style("input", unit=unit, align="right"))
     own, other, base, taken = (
         cell_name(row, column) for column in (CHOICE_COLUMN, _SCENARIO, _BASE, _TAKEN)
     )
     value = choice.base.value
     text = f'IF({taken}="{OWN}",{own},IF({other}<>"",{other},{base}))'
-    put(sheet, row, _IN_USE, Term(text, value), Style("formula", bold=True, align="right"))
+    put(
+        sheet,
+        row,
+        _IN_USE,
+        Term(text, value),
+        Style("formula", unit=unit, bold=True, align="right"),
+    )
     given = f'IF({choice.valid(own)},"{OWN}","{IGNORED}")'
     text = f'IF({own}<>"",{given},IF({other}<>"","{FROM_SCENARIO}","{FROM_BASE}"))'
     put(sheet, row, _TAKEN, Term(text, FROM_BASE), AFTER)
-    sheet.red_when(row, _TAKEN, "not understood")
+    sheet.red_when(row, _TAKEN, "not understood", green=False)
     sheet.text(row, _ALLOWED, choice.allowed, AFTER)
     sheet.text(row, _ORIGIN, choice.origin, NOTE)
     slot = key.removeprefix(CURVE_SLOT)
@@ -387,7 +405,7 @@ def _write_scenario(ctx: Context, sheet: Sheet) -> None:
         f'IF({cell_name(row, _IN_USE)}="","{unknown}","{OWN}")))'
     )
     put(sheet, row, _TAKEN, Term(taken, FROM_BASE), AFTER)
-    sheet.red_when(row, _TAKEN, "not understood")
+    sheet.red_when(row, _TAKEN, "not understood", green=False)
 
 
 def _write_draw(ctx: Context, sheet: Sheet) -> None:
@@ -409,4 +427,4 @@ def _write_draw(ctx: Context, sheet: Sheet) -> None:
     zero = f'IF({own}="",TRUE,IF(ISNUMBER({own}),{own}=0,FALSE))'
     found = f'IF({cell_name(row, _IN_USE)}>0,"{OWN}","{IGNORED}")'
     put(sheet, row, _TAKEN, Term(f'IF({zero},"{FROM_BASE}",{found})', FROM_BASE), AFTER)
-    sheet.red_when(row, _TAKEN, "not understood")
+    sheet.red_when(row, _TAKEN, "not understood", green=False)

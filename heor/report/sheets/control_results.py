@@ -43,7 +43,8 @@ def write_control_results(ctx: Context) -> None:
         "Now minus stored: cost",
         "Now minus stored: QALYs",
     )
-    sheet.row(row, 0, headings, HEADER)
+    for column, name in enumerate(headings):
+        sheet.text(row, column, name, Style("header", align="right") if column > 1 else HEADER)
     sheet.widths((18, 20, 20), 9)
     sheet.height(row, 30)
     stored = _stored_of(ctx)
