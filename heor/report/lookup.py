@@ -30,6 +30,13 @@ def index(area: Term, position: Term) -> Term:
     return Term(text, area.value[int(places) - 1] if inside else np.nan)
 
 
+def cell_of(area: Term, place: int) -> Term:
+    """Give one cell of a range of one column, counted from 0, as a direct reference."""
+    sheet, cells_ = area.text.rsplit("!", 1)
+    _, column, row = cells_.split(":")[0].split("$")
+    return Term(f"{sheet}!${column}${int(row) + place}", area.value[place])
+
+
 def match(wanted: Term, area: Term) -> Term:
     """Position, from 1, of the first cell of a range that equals a number; see `index`."""
     places = np.flatnonzero(np.asarray(area.value, dtype=float) == float(wanted.value))
@@ -124,6 +131,7 @@ class SummedRows:
 
 __all__ = [
     "SummedRows",
+    "cell_of",
     "index",
     "joined",
     "largest_of",

@@ -20,7 +20,7 @@ from heor.report.live import (
     where,
     words,
 )
-from heor.report.lookup import index, largest_of, match, until_year
+from heor.report.lookup import cell_of, index, largest_of, match, until_year
 from heor.report.sheets.calc_schedules import longest_horizon
 from heor.report.sheets.comparison import (
     DASH,
@@ -131,20 +131,12 @@ def _write_incremental(ctx: Context, sheet: Sheet, row: int) -> int:
             "Extra QALYs",
             f"ICER, {money} per QALY",
             "Status",
-            "Rank by cost",
         ),
         texts=("Status",),
     )
     of = {key: ctx.live[f"cea {key}"] for key in _RANKED}
-    top = sheet.ref(row, 8)
     for i in range(len(ctx.strategies)):
-        rank = put(
-            sheet,
-            row,
-            8,
-            match(Term(f"ROW()-ROW({top})+1", i + 1.0, 1), of["row"]),
-            Style("formula", unit="integer"),
-        )
+        rank = cell_of(of["shown"], i)
         put(sheet, row, 0, index(of["label"], rank), Style("formula"))
         put(sheet, row, 1, index(of["cost"], rank), _MONEY)
         put(sheet, row, 2, index(of["qaly"], rank), _QALY)
@@ -162,7 +154,7 @@ def _write_incremental(ctx: Context, sheet: Sheet, row: int) -> int:
 
 
 #: Columns of Calc CEA that the incremental table shows.
-_RANKED = ("row", "label", "cost", "qaly", "against", "extra cost", "extra qaly", "icer", "words")
+_RANKED = ("shown", "label", "cost", "qaly", "against", "extra cost", "extra qaly", "icer", "words")
 
 
 def _write_pairwise(ctx: Context, sheet: Sheet, row: int) -> int:

@@ -32,7 +32,7 @@ from heor.report.live import (
 from heor.report.lookup import index, joined, largest_of, match, smallest_of
 from heor.report.sheets.constants import Constants
 from heor.report.sheets.layout import Context, head, heading, table_head
-from heor.report.xlsx import AFTER_HEADER, LABEL, Sheet, Style
+from heor.report.xlsx import BOLD, LABEL, Sheet, Style
 
 TITLE = "Calc CEA"
 
@@ -56,6 +56,7 @@ _COLUMNS = {
     "class": "Steps off the frontier",
     "key": "Sorting key",
     "row": "Row in Results",
+    "shown": "Rank in this row of Results",
     "against": "Against rank",
     "extra cost": "Extra cost",
     "extra qaly": "Extra QALYs",
@@ -139,7 +140,7 @@ def write_ranked(
     same_qaly = constants.term(QALY_TOLERANCE, "QALYs below which there is no difference")
     same_icer = constants.term(ICER_TOLERANCE, "share by which equal ICERs may differ")
     study = _write_places(sheet, row, labels, costs, qalys)
-    first = row + n + 5
+    first = row + n + 6
     note = (
         "Steps off the frontier: 1 for extendedly dominated, more for dominated; the ICERs between "
         "all pairs stand below."
@@ -160,7 +161,7 @@ def write_ranked(
             kept = where(qaly[i] > best + same_qaly, 1, 0)
         kept_cell = table.put_one("kept", i, kept)
         best = table.put_one("best", i, where(kept_cell.equals(1), qaly[i], best))
-    rows, columns = _write_ratios(sheet, first + n + 3, table)
+    rows, columns = _write_ratios(sheet, first + n + 4, table)
     steepest = table.put("steepest", [largest_of(area) for area in columns])
     flattest = table.put("flattest", [smallest_of(area) for area in rows])
     frontier = []
@@ -177,7 +178,7 @@ def write_ranked(
     )
     _find_rows(table)
     _find_increments(table)
-    _write_words(sheet, first + 2 * n + 7, table, study, same_qaly, same_icer)
+    _write_words(sheet, first + 2 * n + 8, table, study, same_qaly, same_icer)
     return table
 
 
@@ -249,12 +250,13 @@ def _write_ratios(sheet: Sheet, row: int, table: Ranked) -> tuple[list[Term], li
     """
     labels, cost, qaly, kept = (table.columns[key] for key in ("label", "cost", "qaly", "kept"))
     n = len(labels)
-    sheet.text(row - 1, 0, "ICER from the strategy of the row to that of the column", AFTER_HEADER)
+    title = "ICERs of the undominated: from the strategy of the row to that of the column"
+    sheet.text(row - 2, 0, title, BOLD)
     found: list[list[float | str]] = []
     style = Style("formula", unit="money", align="right")
     for j in range(n):
         put(sheet, row + j, 0, labels[j], Style("formula"))
-        put(sheet, row - 1, j + 1, labels[j], Style("formula", bold=True, align="right"))
+        sheet.text(row - 1, j + 1, f"to rank {j + 1}", Style(align="right"))
         line: list[float | str] = []
         for i in range(n):
             if i <= j:
@@ -291,6 +293,8 @@ def _find_rows(table: Ranked) -> None:
     )
     keys = table.all("key")
     table.put("row", [sum_of_products((keys < key) * 1) + 1 for key in table.columns["key"]])
+    rows = table.all("row")
+    table.put("shown", [match(rank, rows) for rank in ranks])
 
 
 def _find_increments(table: Ranked) -> None:
@@ -321,9 +325,9 @@ def _write_words(
 ) -> None:
     """Write the status of each strategy, a word at a time from left to right."""
     n = len(table.columns["rank"])
-    sheet.text(row - 1, 0, "Status in steps: who dominates, by rank", AFTER_HEADER)
+    sheet.text(row - 2, 0, "Words of status, step by step: who dominates, by rank", BOLD)
     second = n + 3
-    sheet.text(row - 1, second, "Equal ICERs, and who shares a result, by place", AFTER_HEADER)
+    sheet.text(row - 2, second, "Equal ICERs, and who shares a result, by place", BOLD)
     labels, heads = table.columns["label"], table.all("head")
     for i in range(n):
         put(sheet, row + i, 0, labels[i], Style("formula"))

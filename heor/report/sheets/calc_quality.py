@@ -9,6 +9,9 @@ from heor.report.xlsx import NOTE, Sheet, Style
 from heor.spec.records import ALL
 
 _SHARE, _UTILITY = Style("formula", unit="share"), Style("formula", unit="number")
+#: Rows of a grid that are printed: as many as a page holds.
+PRINTED_ROWS = 53
+
 _NOTES = (
     "Each row of the table utilities applies in its window; a strategy's own rows come before "
     "those for all (methods 4).",
@@ -28,10 +31,13 @@ def time_grid(ctx: Context, sheet: Sheet) -> Grid:
 def finish_grid(sheet: Sheet, grid: Grid, width: float = 13) -> None:
     """Set widths, panes and print of a sheet with one grid."""
     sheet.widths([width] * grid.place)
-    sheet.height(grid.first - 2, 42)
-    sheet.height(grid.first - 1, 42)
+    sheet.height(grid.first - 2, 30)
+    sheet.height(grid.first - 1, 56)
     sheet.freeze(grid.first, 1)
-    sheet.print_setup(repeat=(grid.first - 1, grid.first - 1))
+    last = grid.first + min(grid.rows, PRINTED_ROWS) - 1
+    sheet.print_setup(
+        repeat=(grid.first - 1, grid.first - 1), area=(0, 0, last, grid.place - 1), pages=1
+    )
 
 
 def notes(sheet: Sheet, row: int, texts: tuple[str, ...]) -> None:

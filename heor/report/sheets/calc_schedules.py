@@ -21,7 +21,7 @@ from heor.report.live import (
     whole,
 )
 from heor.report.lookup import sum_of, window_share
-from heor.report.sheets.calc_quality import finish_grid, notes, time_grid
+from heor.report.sheets.calc_quality import PRINTED_ROWS, finish_grid, notes, time_grid
 from heor.report.sheets.cost_rows import CostRow, cost_rows
 from heor.report.sheets.layout import Context, head
 from heor.report.xlsx import BOLD, HEADING, Sheet, Style
@@ -107,7 +107,11 @@ def write_schedules(ctx: Context, sheet: Sheet) -> None:
     sheet.widths([12.0] * place)
     sheet.height(GRID_HEADING, 42)
     sheet.freeze(GRID_HEADING + 1)
-    sheet.print_setup(repeat=(GRID_HEADING, GRID_HEADING))
+    sheet.print_setup(
+        repeat=(GRID_HEADING, GRID_HEADING),
+        area=(0, 0, GRID_HEADING + PRINTED_ROWS, place - 2),
+        pages=1,
+    )
 
 
 def _write_item(ctx: Context, grid: Grid, i: int, rows: Iterable[CostRow]) -> Term:

@@ -97,7 +97,7 @@ def write_costs_qalys(ctx: Context, sheet: Sheet) -> None:
         heads = [f"{c}, discounted" for c in columns] + [f"{c}, undiscounted" for c in columns]
         named = ("Category",) if block.key == "cost" else ("Health state",)
         more = () if block.key == "cost" else ("Id",)
-        row = table_head(sheet, row, [*named, *heads, *more], 44, texts=more)
+        row = table_head(sheet, row, [*named, *heads, *more], 58, texts=more)
         row = _write_block(ctx, sheet, row, block, wide)
         row += 1
     sheet.widths((34, *([15] * (2 * wide)), 24))

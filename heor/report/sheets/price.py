@@ -101,17 +101,20 @@ def _extra_at(ctx: Context, strategy: str, point: str) -> Term:
 def _write_prices(
     ctx: Context, sheet: Sheet, row: int, now: Term, slopes: dict[str, _Slope]
 ) -> int:
-    heads = [f"Price of {ctx.label(s)} against {ctx.label(ctx.reference)}" for s in ctx.others]
-    row = table_head(sheet, row, (f"Threshold, {ctx.currency} per QALY", *heads), 44)
-    for place in range(len(ctx.results.base.thresholds)):
-        style = Style("link", unit="money", align="left")
-        threshold = put(sheet, row, 0, ctx.live[f"threshold {place}"], style)
-        for column, (strategy, slope) in enumerate(slopes.items(), start=1):
+    heads = ("Strategy", f"Threshold, {ctx.currency} per QALY", "Price that meets it")
+    row = table_head(sheet, row, heads, texts=heads[2:])
+    for strategy, slope in slopes.items():
+        for place in range(len(ctx.results.base.thresholds)):
+            sheet.text(row, 0, ctx.label(strategy))
+            threshold = put(
+                sheet, row, 1, ctx.live[f"threshold {place}"], Style("link", unit="money")
+            )
             term = _price(ctx, strategy, threshold, now, slope)
-            found = put(sheet, row, column, term, _MONEY)
+            # words run on to the right, so they stand at the left
+            found = put(sheet, row, 2, term, Style("formula", unit="money_cents", indent=1))
             ctx.live[f"price {place} {strategy}"] = found
             ctx.cells[f"price {place} {strategy}"] = found.text
-        row += 1
+            row += 1
     return row
 
 
