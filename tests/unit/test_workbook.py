@@ -12,8 +12,8 @@ import pytest
 
 from heor.errors import HeorError
 from heor.report.charts import lighter, money_scale, nice_limits, nice_step
+from heor.report.curve_facts import crossing_time
 from heor.report.sheets.inputs import typed
-from heor.report.sheets.survival import crossing_time
 from heor.report.workbook import write_tables_workbook
 from heor.report.xlsx import (
     LABEL,
