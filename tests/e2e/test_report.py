@@ -12,6 +12,7 @@ from libreoffice import recalculate, recalculates
 
 from heor.analyses import base_case
 from heor.errors import Place
+from heor.report.sheets import psa
 from heor.report.workbook import FRONT, SHEETS, write_report
 from heor.spec.changed_tables import with_tables
 from heor.spec.changes import apply_changes
@@ -178,11 +179,13 @@ def test_cover_shows_the_headline_and_the_warnings(results, values):
     for line in results.banner:
         assert line in texts
     assert results.spec.input_hash in texts
-    row = find(cover, "New drug at high dose")
     pair = next(p for p in results.base.pairwise if p.id == "high_dose")
-    assert cover.cell(row, 2).value == pytest.approx(pair.delta_cost, rel=1e-14)
-    assert cover.cell(row, 3).value == pytest.approx(pair.delta_qaly, rel=1e-14)
-    assert cover.cell(row, 5).value == pytest.approx(pair.icer, rel=1e-14)
+    for words in ("as shown now", "base case of the run"):
+        row = find(cover, f"New drug at high dose, {words}")
+        assert cover.cell(row, 2).value == pytest.approx(pair.delta_cost, rel=1e-11)
+        assert cover.cell(row, 3).value == pytest.approx(pair.delta_qaly, rel=1e-11)
+        assert cover.cell(row, 5).value == pytest.approx(pair.icer, rel=1e-11)
+    assert cover.cell(find(cover, "Shown now"), 2).value == "base case"
     assert "all pass" in texts
     assert "as in the run" in texts
 
@@ -210,13 +213,13 @@ def test_results_are_the_engine_s(results, values):
 
 
 def test_every_draw_is_stored(results, values):
-    sheet = values["PSA results"]
-    assert sheet.max_row == 8 + DRAWS
-    outcomes = results.psa.outcomes
-    last = [sheet.cell(sheet.max_row, column).value for column in range(1, 6)]
-    first = results.spec.strategy_ids()[0]
-    wanted = [DRAWS, *(outcomes.of(first, name)[-1] for name in ("cost", "qaly", "ly", "evly"))]
-    assert last == pytest.approx(wanted, rel=1e-14)
+    sheet, outcomes = values["PSA results"], results.psa.outcomes
+    columns = [(name, s) for name, _, _ in psa.OUTCOMES for s in results.spec.strategy_ids()]
+    for draw in (1, DRAWS):
+        row = [sheet.cell(psa.RESULTS_ROW + draw, 1 + n).value for n in range(len(columns) + 1)]
+        wanted = [draw, *(outcomes.of(s, name)[draw - 1] for name, s in columns)]
+        assert row == pytest.approx(wanted, rel=1e-14)
+    assert sheet.cell(psa.RESULTS_ROW + DRAWS + 1, 1).value is None
 
 
 def test_charts_are_native_with_titles_and_alt_text(report):
@@ -258,7 +261,7 @@ def test_changed_values_are_said(results, tmp_path):
     said = "Not the base case: r = 0.05."
     for sheet in results_among(book, changed):
         assert sheet["A2"].value.startswith(said), sheet.title
-    cover, checks = book["Cover"], book["Checks"]
+    cover, checks = book["Cover"], book["Verification"]
     first = find(cover, "Read first: research model") + 1
     assert cover.cell(first, 1).value == "Not the study's base case: r = 0.05"
     assert checks.cell(find(checks, "Changes"), 2).value == "r = 0.05"
