@@ -196,6 +196,17 @@ def test_the_shipped_study_has_the_engine_s_numbers(
     assert max(places) < 60
 
 
+def test_a_moment_just_short_of_a_whole_year_counts_as_that_year(tmp_path: Path) -> None:
+    cycle = 1 / 49
+    assert 49 * cycle < 1
+    made = RandomStudy(0)
+    options = settings(cycle_length=cycle, horizon=3.0, discounting="annual")
+    spec = dataclasses.replace(made.spec, settings=options, life_table=None)
+    draws = made.draws(1)
+    with writing(tmp_path / "a.xlsx") as book:
+        assert furthest(add_traces(book, spec, draws), spec, draws) < CLOSE
+
+
 def test_every_scenario_fits_into_the_rows() -> None:
     spec = RandomStudy(0).spec
     spec = dataclasses.replace(spec, settings=settings(horizon=10.0, cycle_length=1.0))
