@@ -226,7 +226,7 @@ def test_running_results(case):
             one.inmb + half,
         )
         for offset, wanted in enumerate(zip(*columns, one.icer, strict=True)):
-            found = [sheet.cell(top + 3 + offset, column).value for column in range(1, 10)]
+            found = [sheet.cell(top + 4 + offset, column).value for column in range(1, 10)]
             assert found[:8] == [near(float(value), 1e4) for value in wanted[:8]]
             assert found[8] == (None if np.isnan(wanted[8]) else near(float(wanted[8])))
 

@@ -41,6 +41,9 @@ CURVES_TITLE = "CEAC & CEAF"
 STEPS = ((2, 40), (4, 20))
 FEWEST_STEPS = 10
 
+#: Columns of the sheet that the chart covers at least.
+CHART_COLUMNS = 8
+
 #: Distance from their last values within which acceptability curves count as settled.
 SETTLED = 0.1
 
@@ -118,7 +121,7 @@ def write_ceac(ctx: Context, sheet: Sheet) -> None:
     sheet.widths((18, 14, *([16] * (2 * len(ctx.strategies) + 1)), 24))
     sheet.freeze(4, 1)
     last = _FIRST + len(thresholds) - 1
-    sheet.print_setup(area=(0, 0, last, grid.place), pages=1)
+    sheet.print_setup(area=(0, 0, last, max(grid.place, CHART_COLUMNS)), pages=1)
 
 
 def _probability(ctx: Context, strategy: str, at: Callable[[int], Term], row: int) -> Term:
@@ -195,7 +198,7 @@ def _place_ceac(ctx: Context, sheet: Sheet, grid: Grid, count: int) -> None:
         colour="#000000",
         line=False,
         marker="circle",
-        marker_size=5,
+        marker_size=4,
         hollow=True,
     )
     chart = xy_chart(
@@ -258,7 +261,8 @@ def write_evpi(ctx: Context, sheet: Sheet) -> None:
     _place_evpi(ctx, sheet, grid, shown, evpi)
     sheet.widths((18, *([18] * grid.place)))
     sheet.freeze(4, 1)
-    sheet.print_setup(area=(0, 0, _FIRST + count - 1, grid.place), pages=1)
+    last = _FIRST + count - 1
+    sheet.print_setup(area=(0, 0, last, max(grid.place, CHART_COLUMNS)), pages=1)
 
 
 def _place_evpi(ctx: Context, sheet: Sheet, grid: Grid, shown: Column, evpi: Column) -> None:
@@ -287,7 +291,7 @@ def _place_evpi(ctx: Context, sheet: Sheet, grid: Grid, shown: Column, evpi: Col
         colour=REFERENCE_COLOUR,
         line=False,
         marker="circle",
-        marker_size=5,
+        marker_size=4,
         hollow=True,
     )
     chart = xy_chart(

@@ -27,6 +27,7 @@ from heor.report.live import (
     sum_of_products,
     where,
 )
+from heor.report.lookup import joined, whole_number
 from heor.report.sheets.calc_inputs import stale_banner
 from heor.report.sheets.draw_terms import average, deviation, root, square, weighted
 from heor.report.sheets.layout import HEAD_ROWS, Context, head, heading, table_head
@@ -131,13 +132,15 @@ def _write_lines(ctx: Context, sheet: Sheet, row: int, limits: Limits) -> int:
     row = table_head(sheet, row, columns, 30)
     first = row
     for index in range(len(ctx.results.base.thresholds)):
-        term = weighted(ctx, ctx.live[f"threshold {index}"])
+        threshold = ctx.live[f"threshold {index}"]
+        term = weighted(ctx, threshold)
         slope = float(term.value)
         ends = (x_low, x_high)
         if slope > 0:
             ends = (max(x_low, y_low / slope), min(x_high, y_high / slope))
         for end in ends:
-            sheet.text(row, 0, f"Threshold {index + 1}")
+            words = joined(f"{ctx.currency} ", whole_number(threshold), " per QALY")
+            put(sheet, row, 0, words, Style("formula"))
             sheet.number(row, 1, end, Style("value", unit="qaly"))
             worth = put(sheet, row, 3, term, _MONEY)
             put(sheet, row, 2, cell(sheet, row, 1, end) * worth, _MONEY)
@@ -239,11 +242,11 @@ def _place_plane(
         )
     ]
     dashes = ("round_dot", "dash", "solid", "long_dash")
-    for index, threshold in enumerate(ctx.results.base.thresholds):
+    for index in range(len(ctx.results.base.thresholds)):
         row = lines + 2 * index
         series.append(
             Series(
-                name=f"{ctx.currency} {threshold:,.0f} per QALY",
+                name=f"={sheet.ref(row, 0)}",
                 x=Cells(sheet, 1, row, row + 1),
                 y=Cells(sheet, 2, row, row + 1),
                 colour=REFERENCE_COLOUR,

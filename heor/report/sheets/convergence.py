@@ -12,7 +12,8 @@ from heor.analyses.monte_carlo import Z95
 from heor.analyses.psa_results import Convergence
 from heor.report.charts import Axis, Cells, Series, money_scale, nice_step, xy_chart
 from heor.report.fast_xlsx import in_row
-from heor.report.live import Column, Grid, Term, local, sum_of_products
+from heor.report.live import Column, Grid, Term, local, put, sum_of_products
+from heor.report.lookup import joined, whole_number
 from heor.report.sheets.calc_inputs import stale_banner
 from heor.report.sheets.draw_terms import average, by_row, root, square, weighted
 from heor.report.sheets.layout import HEAD_ROWS, Context, head, heading
@@ -52,14 +53,18 @@ def _first(ctx: Context, key: str, count: Term) -> Callable[[int], Term]:
 
 
 def _write_running(ctx: Context, sheet: Sheet, row: int, one: Convergence) -> int:
-    money, at = ctx.currency, ctx.per_qaly(one.threshold)
+    money = ctx.currency
+    threshold = ctx.live[f"threshold {ctx.threshold_index()}"]
     top = row = heading(
         sheet,
         row,
         f"{ctx.label(one.id)} against {ctx.label(one.versus)}",
-        "Formulas over the first draws of PSA results (methods 7.4). INMB and probability at "
-        f"{at}; the band is ± 1.96 standard errors of independent draws.",
+        "Formulas over the first draws of PSA results (methods 7.4). The band is ± 1.96 standard "
+        "errors of independent draws.",
     )
+    words = ("INMB and probability at the middle threshold, ", whole_number(threshold))
+    put(sheet, row, 0, joined(*words, f" {money} per QALY."), Style("formula"))
+    row += 1
     draws = one.draws[one.draws <= stored_results(ctx)].astype(np.float64)
     first = row + 1
     rows = range(len(draws))
@@ -69,7 +74,7 @@ def _write_running(ctx: Context, sheet: Sheet, row: int, one: Convergence) -> in
     count = Column(sheet, 0, first, draws).here
     cost, qaly = (_first(ctx, f"delta {name} {one.id}", count) for name in ("cost", "qaly"))
     grid = Grid(sheet, len(draws), first, 1)
-    worth = weighted(ctx, ctx.live[f"threshold {ctx.threshold_index()}"])
+    worth = weighted(ctx, threshold)
     extra = grid.add(
         "cost", f"Extra cost, {money}", by_row(lambda r: average(cost(r)), rows), _MONEY
     )
@@ -157,7 +162,7 @@ def _place_charts(
     names = {"lower": "± 1.96 standard errors", "upper": "Upper", "inmb": "Running mean"}
     chart = xy_chart(
         ctx.book,
-        f"Running mean of INMB at {ctx.per_qaly(one.threshold)}, {label}",
+        f"Running mean of INMB at the middle threshold, {label}",
         [series(names[key], grid[key].place, "solid" if key == "inmb" else "dash") for key in keys],
         x,
         Axis(title=f"INMB, {words}", low=low, high=high, step=step, number_format=form),
@@ -174,7 +179,7 @@ def _place_charts(
         [series("Probability", grid["probability"].place)],
         x,
         Axis(
-            title=f"Probability at {ctx.per_qaly(one.threshold)}",
+            title="Probability at the middle threshold",
             low=low,
             high=high,
             step=step,
@@ -211,6 +216,5 @@ def _near(
     low, high = float(values.min()), float(values.max())
     step = nice_step(max(high - low, least or max(abs(high) * 0.02, 1.0)), 5)
     bottom, top = np.floor(low / step + 1e-9) * step, np.ceil(high / step - 1e-9) * step
-    if top <= bottom:
-        top = bottom + step
+    top = max(top, bottom + (least or step))
     return max(float(bottom), floor), min(float(top), ceiling), step

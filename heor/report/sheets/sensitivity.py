@@ -50,6 +50,8 @@ def write_scenarios(ctx: Context, sheet: Sheet) -> None:
             f"{ctx.label(one.id)}. Person-time capped: share of life years moved where an inner "
             "curve crosses an outer one (methods 1.3).",
         )
+        chart_row = row
+        row += _chart_rows(len(ctx.results.scenarios)) + 1
         start = table_head(
             sheet,
             row,
@@ -70,8 +72,8 @@ def write_scenarios(ctx: Context, sheet: Sheet) -> None:
             texts=("Direction", "What changes", "Purpose"),
         )
         row = _write_scenario_rows(ctx, sheet, start, one.id, index)
-        _place_scenario_chart(ctx, sheet, start, row, one.id, at)
-        row += _chart_rows(len(ctx.results.scenarios)) + 4
+        _place_scenario_chart(ctx, sheet, (start, row), chart_row, one.id, at)
+        row += 2
     sheet.widths(_WIDTHS)
     sheet.freeze(4, 1)
     sheet.print_setup(area=(0, 0, row, len(_WIDTHS) - 1))
@@ -140,12 +142,14 @@ def _write_crossing(ctx: Context, sheet: Sheet, row: int, result: BaseCase, stra
 
 
 def _chart_rows(bars: int) -> int:
-    return (160 + 19 * min(bars, SCENARIO_BARS)) // 20
+    return (160 + 19 * min(bars, SCENARIO_BARS)) // 20 + 1
 
 
 def _place_scenario_chart(
-    ctx: Context, sheet: Sheet, start: int, end: int, strategy: str, at: str
+    ctx: Context, sheet: Sheet, rows: tuple[int, int], chart_row: int, strategy: str, at: str
 ) -> None:
+    """Bars over ``rows`` of the table: its first, of the base case, and the one after its last."""
+    start, end = rows
     first, last = start + 1, min(end - 1, start + SCENARIO_BARS)
     if last < first:
         return
@@ -180,7 +184,7 @@ def _place_scenario_chart(
     )
     chart.set_legend({"none": True})
     sheet.place(
-        end + 1,
+        chart_row,
         0,
         chart,
         width=1000,
