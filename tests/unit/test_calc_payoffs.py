@@ -154,6 +154,25 @@ def test_a_schedule_that_outgrows_its_rows_is_counted(
         assert ctx.live["schedule rows missing"].value == missing
 
 
+@pytest.mark.parametrize(
+    ("start", "until", "gaps"), [(2.0, 2.0, 0), (2.0, 3.0, 10), (3.0, 2.0, 10), (2.0, 2.05, 1)]
+)
+def test_cycles_without_exactly_one_utility_are_counted(
+    start: float, until: float, gaps: int, tmp_path: Path
+) -> None:
+    spec = study(
+        [curve(s, "os", "exponential", {"rate": 0.2}) for s in ("a", "b")],
+        options=settings(cycle_length=0.1),
+        endpoints=("os",),
+        utilities=[
+            utility("all", "progressed", 0.7, 0.0, until),
+            utility("all", "progressed", 0.6, start),
+            utility("b", "progressed", 0.5),
+        ],
+    )
+    assert written(spec, tmp_path).live["utility gaps"].value == gaps
+
+
 # --- dominance -----------------------------------------------------------------------------------
 
 

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from heor.report.live import Column, Grid, Term, smallest, where
+import numpy as np
+
+from heor.report.live import (
+    Column,
+    Grid,
+    Term,
+    absolute,
+    cells,
+    literal,
+    put,
+    smallest,
+    sum_of_products,
+    total,
+    where,
+)
 from heor.report.lookup import sum_of, window_share
 from heor.report.sheets.layout import Context, head
-from heor.report.xlsx import NOTE, Sheet, Style
+from heor.report.xlsx import BOLD, NOTE, Sheet, Style
 from heor.spec.records import ALL
 
+#: Slack when a time is compared with a whole number of cycles or of steps (methods 3).
+SLACK = 1e-9
+
+_GAP_ROW = 8
+_COUNT = Style("formula", unit="integer")
 _SHARE, _UTILITY = Style("formula", unit="share"), Style("formula", unit="number")
 #: Rows of a grid that are printed: as many as a page holds.
 PRINTED_ROWS = 53
@@ -47,7 +66,7 @@ def notes(sheet: Sheet, row: int, texts: tuple[str, ...]) -> None:
 
 
 def write_quality(ctx: Context, sheet: Sheet) -> None:
-    """Fill the sheet and register ``utility <strategy> <state>``."""
+    """Fill the sheet; register ``utility <strategy> <state>`` and the check ``utility gaps``."""
     row = head(ctx, sheet, "Utility of every state, cycle by cycle", live=True)
     notes(sheet, row, _NOTES)
     grid = time_grid(ctx, sheet)
@@ -56,20 +75,35 @@ def write_quality(ctx: Context, sheet: Sheet) -> None:
     used = [i for i, u in enumerate(spec.utilities) if u.state in living]
     values = {i: _used(ctx, grid, i) for i in used}
     shares = {i: _share(ctx, grid, i) for i in used}
+    first, gaps = grid.place, []
     for strategy in ctx.strategies:
         for state in living:
             rows = [i for i in used if spec.utilities[i].state == state]
             own = [i for i in rows if spec.utilities[i].strategy == strategy]
-            terms = [shares[i].here * values[i].here for i in own]
+            parts = [(shares[i], values[i]) for i in own]
             for i in (i for i in rows if spec.utilities[i].strategy == ALL):
                 left = _left(ctx, grid, strategy, i, own, shares[i]) if own else shares[i]
-                terms.append(left.here * values[i].here)
+                parts.append((left, values[i]))
+            terms = [share.here * value.here for share, value in parts]
+            gaps.append(_put_gaps(ctx, sheet, grid.place, [share for share, _ in parts]))
             key = f"utility {strategy} {state}"
             heading = f"{ctx.label(strategy)}: {ctx.state_label(state)}"
             # the reader refuses a state without utilities
             term = sum_of(terms) or Term("0", 0.0)
             ctx.columns[key] = grid.add(key, heading, term, _UTILITY, note="utility")
+    counts = cells(sheet, _GAP_ROW, first, _GAP_ROW, grid.place - 1, np.array(gaps))
+    sheet.text(_GAP_ROW - 1, 0, "Cycles without exactly one utility (must be 0)", BOLD)
+    ctx.live["utility gaps"] = put(sheet, _GAP_ROW - 1, 4, total(counts), _COUNT)
     finish_grid(sheet, grid)
+
+
+def _put_gaps(ctx: Context, sheet: Sheet, column: int, shares: list[Column]) -> float:
+    """Count, over its column, the cycles in which a state has no utility or several."""
+    slack = ctx.constants.term(SLACK, "slack of comparisons with whole numbers of cycles or steps")
+    covered = sum_of([share.starts for share in shares]) or literal(0)
+    inside = ctx.columns["inside"].starts
+    count = sum_of_products((absolute(1 - covered) > slack) * inside)
+    return float(put(sheet, _GAP_ROW, column, count, _COUNT).value)
 
 
 def _name(ctx: Context, i: int) -> str:

@@ -21,7 +21,7 @@ from heor.report.live import (
     whole,
 )
 from heor.report.lookup import sum_of, window_share
-from heor.report.sheets.calc_quality import PRINTED_ROWS, finish_grid, notes, time_grid
+from heor.report.sheets.calc_quality import PRINTED_ROWS, SLACK, finish_grid, notes, time_grid
 from heor.report.sheets.cost_rows import CostRow, cost_rows
 from heor.report.sheets.layout import Context, head
 from heor.report.xlsx import BOLD, HEADING, Sheet, Style
@@ -29,9 +29,6 @@ from heor.spec.records import UNITS_PER_YEAR, Cost, Spec
 from heor.spec.settings import parse_setting
 
 WINDOWS, SCHEDULES = "Calc Windows", "Calc Schedules"
-
-#: Slack when a time is compared with a whole number of cycles or of steps (methods 3).
-SLACK = 1e-9
 
 _SHARE, _YEAR = Style("formula", unit="share"), Style("formula", unit="year")
 _WHOLE = Style("formula", unit="integer")

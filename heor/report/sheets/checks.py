@@ -51,6 +51,7 @@ _MISSING = (
     ("rows missing", "Horizon longer than the rows of the calculation sheets (1: yes)"),
     ("steps missing", "Curves in use that need a step the trace has no column for"),
     ("norms missing", "Ages without a utility norm that the settings need"),
+    ("utility gaps", "Cycles in which a state has no utility, or several"),
     ("schedule rows missing", "Scheduled charges without a row on Calc Schedules"),
 )
 
