@@ -64,6 +64,21 @@ START, INPUTS, EVIDENCE, CALCULATIONS, RESULTS, UNCERTAINTY, DOCUMENTS = (
 )
 
 
+#: Colour of the tabs under each heading: inputs as their cells, calculations grey, results blue.
+TABS: Mapping[str, str] = {
+    START: "#1F3864",
+    INPUTS: "#FFD966",
+    EVIDENCE: "#A9D18E",
+    CALCULATIONS: "#A6A6A6",
+    RESULTS: "#2E75B6",
+    UNCERTAINTY: "#9DC3E6",
+    DOCUMENTS: "#C55A11",
+}
+
+#: Rows that a long calculation sheet prints.
+PRINTED_ROWS = 66
+
+
 @dataclass(frozen=True, slots=True)
 class SheetKind:
     """One sheet other than an input table: its title, what it holds, who writes it and when.
@@ -366,6 +381,8 @@ def write_report(results: StudyResults, path: Path, input_draws: int | None = IN
     properties = {
         "title": results.spec.settings.title or results.spec.name,
         "subject": "Cost-effectiveness model",
+        "category": "Health economic evaluation",
+        "keywords": ", ".join(s.label for s in results.spec.strategies),
         "comments": f"heor {results.version}, inputs {results.spec.input_hash}",
     }
     with writing(path, properties) as book:
@@ -393,6 +410,10 @@ def _fill(results: StudyResults, book: Book, input_draws: int | None) -> None:
     queue.append((CONTROL_TURN, partial(control_results.write_control_results, ctx)))
     for _, fill in sorted(queue, key=lambda item: item[0]):
         fill()
+    for group, title, _ in ctx.contents:
+        book.sheets[title].tab_colour(TABS[group])
+        if group == CALCULATIONS:
+            book.sheets[title].print_top(PRINTED_ROWS)
 
 
 def _reserve(

@@ -463,6 +463,18 @@ class Sheet:
         if area is not None:
             sheet.print_area(*area)
 
+    def print_top(self, rows: int) -> None:
+        """Print the first rows only, on pages side by side, where a longer sheet has no area."""
+        sheet = self._sheet
+        if sheet.print_area_range or (sheet.dim_rowmax or 0) < 2 * rows:
+            return
+        sheet.print_area(0, 0, rows - 1, sheet.dim_colmax)
+        sheet.fit_to_pages(0, 1)
+
+    def tab_colour(self, colour: str) -> None:
+        """Colour the sheet's tab."""
+        self._sheet.set_tab_color(colour)
+
     def place(
         self, row: int, column: int, chart: Any, *, width: int, height: int, alt: str
     ) -> None:
