@@ -6,13 +6,13 @@ a candidate may differ from another in family, unit and modifiers (methods 1.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from heor.engine.survival import CURVES, step_excel, step_survival
-from heor.report.live import Term, choose, every, exp, put, some, where
+from heor.report.live import Term, choose, every, exp, ln, put, some, where
 from heor.report.lookup import index
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import AFTER_HEADER, BOLD, HEADER, NOTE, TITLE, Sheet, Style
@@ -22,7 +22,7 @@ from heor.spec.records import Curve, KaplanMeier, Spec
 TITLE_CURVES = "Calc Curves"
 
 KAPLAN_MEIER, POST_PROGRESSION = "kaplan_meier", "post_progression"
-EXPONENTIAL = "exponential"
+EXPONENTIAL, GENGAMMA = "exponential", "gengamma"
 
 #: Row of the headings, and the notes above them.
 _NOTES, _HEADING = 3, 4
@@ -136,28 +136,57 @@ def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
     )
 
 
+#: Writes a step of a formula into cells of its own, with a note, and gives the cell to go on with.
+AddStep = Callable[[str, Term, str], Term]
+
+
 def family_formula(
     ctx: Context,
     families: Sequence[str],
     chosen: Term,
     parameters: Sequence[Term],
     time: Term,
+    add: AddStep,
 ) -> Term:
-    """Give S(time) of the chosen family, one of ``families``; 1 where it is none of them."""
-    return choose(
-        chosen,
-        [
-            (name, Term(_text(ctx, name, parameters, time), _value(name, chosen, parameters, time)))
-            for name in families
-        ],
-        1,
-    )
+    """Give S(time) of the chosen family, one of ``families``; 1 where it is none of them.
+
+    The generalised gamma's formula is long: its deviate w, Qw and, beside other families, its S
+    get cells of their own.
+    """
+    cells = {**dict(zip(_OPERANDS, (p.text for p in parameters), strict=True)), _TIME: time.text}
+    if GENGAMMA in families:
+        in_use = every(chosen.equals(GENGAMMA), time > 0)
+        mu, sigma, q = parameters
+        deviate = add("w", where(in_use, (ln(time) - mu) / sigma, 0), "Step 1: w = (ln u − μ)/σ")
+        cells[_TWIST], cells[_DEVIATE] = add("Qw", q * deviate, "Step 1: Q·w").text, deviate.text
+    cases = []
+    for name in families:
+        text = ctx.constants.lift(_text(name), f"Number in the {name} formula (methods 2)")
+        case = Term(_filled(text, cells), _value(name, chosen, parameters, time))
+        if name == GENGAMMA and len(families) > 1:
+            own = where(chosen.equals(GENGAMMA), case, 1)
+            case = add("S gengamma", own, "Step 1: the generalised gamma; 1 where not in use")
+        cases.append((name, case))
+    return choose(chosen, cases, 1)
 
 
-def _text(ctx: Context, name: str, parameters: Sequence[Term], time: Term) -> str:
+#: Words that stand for cells in a family's formula until the cells take their place.
+_OPERANDS, _TIME = ("first_", "second_", "third_"), "time_"
+_DEVIATE = f"((LN({_TIME})-{_OPERANDS[0]})/{_OPERANDS[1]})"
+_TWIST = f"{_OPERANDS[2]}*{_DEVIATE}"
+
+
+def _text(name: str) -> str:
+    """Formula of a family over `_OPERANDS` and `_TIME`."""
     family = CURVES[name]
-    text = family.excel([p.text for p in parameters[: len(family.parameters)]], time.text)
-    return ctx.constants.lift(text, f"Number in the formula of the {name} family (methods 2)")
+    return family.excel(_OPERANDS[: len(family.parameters)], _TIME)
+
+
+def _filled(text: str, cells: Mapping[str, str]) -> str:
+    """Put cells in the place of what stands for them, the longest first."""
+    for words in sorted(cells, key=len, reverse=True):
+        text = text.replace(words, cells[words])
+    return text
 
 
 def _value(name: str, chosen: Term, parameters: Sequence[Term], time: Term) -> FloatArray:
@@ -228,6 +257,10 @@ _FIRST = 4
 _DERIVED = {
     "stay": "Stay progressed, per cycle",
     "arrive": "New progressions alive at the cycle's end",
+    "w": "Deviate w at τ",
+    "Qw": "Q·w at τ",
+    "S gengamma": "Generalised gamma at τ",
+    "tail": "S(τ)",
     "join": "Tail × this after Kaplan-Meier",
     "cure": "Cured share in use",
     "lacking": "Needs what the trace lacks (1: yes)",
@@ -235,6 +268,10 @@ _DERIVED = {
 _DERIVED_NOTES = {
     "stay": "e^(−λΔ), methods 1.5",
     "arrive": "(1 − e^(−λΔ))/(λΔ), methods 1.5",
+    "w": "Of the generalised gamma, τ the end of Kaplan-Meier",
+    "Qw": "Of the generalised gamma",
+    "S gengamma": "Where it stands beside other families",
+    "tail": "The family at τ, methods 1.6",
     "join": "KM(τ)/S(τ), methods 1.6",
     "cure": "That of the PFS where OS is built from it",
     "lacking": "A family or modifier that no candidate had when heor wrote this; run it again",
@@ -270,18 +307,32 @@ def _write_slot(ctx: Context, sheet: Sheet, row: int, slot: Slot, pfs: Slot | No
             style = _TEXT if key in _TEXTS else _NUMBER
             ctx.live[f"{known} {key}"] = put(sheet, row, column, term, style)
         column += 1
-    after = EXPONENTIAL in slot.needs.pps_families
-    derived: dict[str, tuple[bool, Callable[[], Term]]] = {
-        "stay": (after, lambda: exp(-_step(ctx, slot))),
-        "arrive": (after, lambda: _arrive(ctx, _step(ctx, slot))),
-        "join": (slot.needs.km_first, lambda: _join(ctx, slot)),
-        "cure": (slot.needs.cure, lambda: _cure(ctx, slot, pfs)),
-        "lacking": (True, lambda: _lacking(ctx, slot)),
-    }
-    for key, (wanted, make) in derived.items():
-        if wanted:
-            ctx.live[f"{known} {key}"] = put(sheet, row, column, make(), _NUMBER)
-        column += 1
+    write = _Derived(ctx, sheet, row, slot)
+    if EXPONENTIAL in slot.needs.pps_families:
+        write("stay", exp(-_step(ctx, slot)))
+        write("arrive", _arrive(ctx, _step(ctx, slot)))
+    if slot.needs.km_first:
+        write("tail", _tail(ctx, slot, lambda key, term, _: write(key, term)))
+        write("join", _join(ctx, slot))
+    if slot.needs.cure:
+        write("cure", _cure(ctx, slot, pfs))
+    write("lacking", _lacking(ctx, slot))
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """Writes what is derived of a slot's numbers, each into its own column."""
+
+    ctx: Context
+    sheet: Sheet
+    row: int
+    slot: Slot
+
+    def __call__(self, key: str, term: Term) -> Term:
+        column = _FIRST + len(_COLUMNS) + list(_DERIVED).index(key)
+        result = put(self.sheet, self.row, column, term, _NUMBER)
+        self.ctx.live[f"curve {self.slot.name} {key}"] = result
+        return result
 
 
 def _step(ctx: Context, slot: Slot) -> Term:
@@ -300,13 +351,17 @@ def _arrive(ctx: Context, step: Term) -> Term:
     return where(step < small, near, (1 - exp(-step)) / step)
 
 
+def _tail(ctx: Context, slot: Slot, add: AddStep) -> Term:
+    """S(τ) of the family that goes on after the Kaplan-Meier curve."""
+    family, until = slot.cell(ctx, "family"), slot.cell(ctx, "km_until")
+    parameters = [slot.cell(ctx, f"p{place}") for place in (1, 2, 3)]
+    return family_formula(ctx, slot.needs.parametric, family, parameters, until, add)
+
+
 def _join(ctx: Context, slot: Slot) -> Term:
     """KM(τ)/S(τ), which multiplies the tail after the Kaplan-Meier curve (methods 1.6)."""
-    until = slot.cell(ctx, "km_until")
-    family = slot.cell(ctx, "family")
-    parameters = [slot.cell(ctx, f"p{place}") for place in (1, 2, 3)]
-    tail = family_formula(ctx, slot.needs.parametric, family, parameters, until)
-    known = observed(ctx, slot, until / slot.cell(ctx, "per year"))
+    tail = slot.cell(ctx, "tail")
+    known = observed(ctx, slot, slot.cell(ctx, "km_until") / slot.cell(ctx, "per year"))
     joined = where(tail > 0, known / tail, known)
     return where(slot.cell(ctx, "has_km_until").equals(1), joined, 1)
 

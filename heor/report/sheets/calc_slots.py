@@ -86,6 +86,10 @@ class SlotWriter:
         key = f"{self.slot.name} {what}"
         return self.grid.add(key, self._heading(what), term, style, note=note)
 
+    def add_step(self, what: str, term: Term, note: str) -> Term:
+        """Add a column that only the next ones read."""
+        return self.add(what, term, note).here
+
     def _heading(self, what: str) -> str:
         return f"{self.slot.endpoint}: {what}"
 
@@ -129,7 +133,9 @@ class SlotWriter:
         if needs.parametric:
             parameters = [self.cell(f"p{place}") for place in (1, 2, 3)]
             family = self.cell("family")
-            term = family_formula(self.ctx, needs.parametric, family, parameters, clock.here)
+            term = family_formula(
+                self.ctx, needs.parametric, family, parameters, clock.here, self.add_step
+            )
             curve = self.add("S(u)", term, f"Step 1: {', '.join(needs.parametric)} (methods 2)")
         return self._with_observed(clock, curve) if needs.kaplan_meier else curve
 
@@ -276,7 +282,14 @@ class SlotWriter:
         chosen = self.cell("pps_family")
         alive = self.add(
             "S after",
-            family_formula(ctx, families, chosen, parameters, ago.here),
+            family_formula(
+                ctx,
+                families,
+                chosen,
+                parameters,
+                ago.here,
+                lambda what, term, note: self.add_step(f"{what} after", term, note),
+            ),
             f"Step 5: survival after progression: {', '.join(families)}",
         )
         total = np.convolve(leaving.values[1:], alive.values[::-1])[: rows - 1]
