@@ -15,6 +15,7 @@ import numpy as np
 
 from heor.engine.trace import TOLERANCE
 from heor.report.charts import Axis, Cells, Series, area_chart
+from heor.report.curve_facts import SHOWN_GRAIN, shown_until
 from heor.report.live import (
     GRID_HEADING,
     GRID_ROW,
@@ -38,9 +39,6 @@ from heor.report.xlsx import BOLD, Sheet, Style, column_letter, quote_title
 #: Rows of the head: which group a column is of, its weight, the candidate in use and its unit.
 _GROUP, _WEIGHT, _CANDIDATE, _UNIT = 5, 6, 7, 8
 
-#: The alive share below which the charts stop, and the grain of their time axis in years.
-SHOWN_ALIVE, SHOWN_GRAIN = 0.02, 5.0
-
 _LINK = Style("link", unit="number")
 
 #: An endpoint and its group.
@@ -57,17 +55,6 @@ def label_every(length: float, until: float) -> tuple[int, int]:
     """
     years = 1 if until <= 12 else round(SHOWN_GRAIN)
     return max(1, round(years / length)), years
-
-
-def shown_until(ctx: Context) -> float:
-    """Give the time to which charts run: nobody much is alive after it, in any strategy (years)."""
-    last = 0.0
-    for trace in ctx.traces.values():
-        alive = np.flatnonzero(trace.endpoints["os"][0] > SHOWN_ALIVE)
-        last = max(last, float(trace.time[alive[-1]]) if len(alive) else 0.0)
-    horizon = float(next(iter(ctx.traces.values())).time[-1])
-    grain = SHOWN_GRAIN if horizon > SHOWN_GRAIN else 1.0
-    return min(max(grain, float(np.ceil(last / grain) * grain)), horizon)
 
 
 def write_trace(ctx: Context, sheet: Sheet, strategy: str) -> None:
@@ -311,7 +298,7 @@ class _Trace:
         """Write the labels of the chart's time axis: whole years, and nothing between them."""
         place, time = self.grid.place, self.grid["t"]
         self.sheet.text(GRID_HEADING, place, "Chart: years", Style("header", align="right"))
-        every_, _ = label_every(float(time.values[1]), shown_until(self.ctx))
+        every_, _ = label_every(float(time.values[1]), shown_until(self.ctx.traces))
         for row in range(0, self.grid.rows, every_):
             cell = time.at(row)
             label = Term(f"ROUND({cell.text},1)", float(np.round(cell.value, 1)))
@@ -425,7 +412,7 @@ def state_chart(ctx: Context, strategy: str) -> tuple[Any, str]:
     columns = {state: ctx.columns[f"state {strategy} {state}"] for state in states}
     sheet = columns[states[0]].sheet
     time = ctx.columns["t"].values
-    until = shown_until(ctx)
+    until = shown_until(ctx.traces)
     step, _ = label_every(float(time[1]), until)
     last = min(GRID_ROW + len(time) - 1, GRID_ROW + round(until / float(time[1])))
     labels = columns[states[-1]].place + 2
