@@ -18,6 +18,7 @@ from study_tables import random_tables, write_tables
 from workbook_model import cell_of
 
 from heor.errors import Place
+from heor.report.sheets.calc_time import rows_needed
 from heor.report.sheets.control import CHOICE_COLUMN, row_of
 from heor.report.sheets.layout import Context
 from heor.report.sheets.scenarios_live import circular_rows
@@ -222,6 +223,21 @@ def test_a_setting_chosen_or_written_in_its_table(shipped, key, entry, text):
     written = [row[0] for row in shipped.spec.tables["settings"].rows]
     if key in written and not (isinstance(entry, int | float) and key == "cycle_length"):
         shipped.agrees({shipped.cell("settings", key, "value"): entry}, wanted)
+
+
+def test_a_choice_counts_before_the_scenario(shipped):
+    scenario = next(
+        s for s in shipped.spec.scenarios if [c.target for c in s.changes] == ["horizon"]
+    )
+    cells = {shipped.choice("scenario"): scenario.name, shipped.choice("horizon"): "7 years"}
+    shipped.agrees(cells, changed(shipped.spec, horizon="7 years"))
+
+
+def test_a_horizon_beyond_the_rows_is_cut_and_said(shipped):
+    keys = ("horizon", "cycles asked", "cycles")
+    found = shipped.live({shipped.choice("horizon"): 100}, *keys)
+    rows = rows_needed(shipped.spec)
+    assert found == {"horizon": 100, "cycles asked": math.ceil(36525 / 7), "cycles": rows - 1}
 
 
 def test_a_length_takes_the_unit_beside_it(shipped):

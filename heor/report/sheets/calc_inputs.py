@@ -157,8 +157,9 @@ def stale_banner(ctx: Context, sheet: Sheet, row: int, column: int) -> None:
     """Write a cell that says whether pasted results belong to the inputs as they are now."""
     count = ctx.live["inputs changed"].text
     fresh = "These results were made with the inputs as they are."
-    words = "inputs differ from those these results were made with; run heor again."
-    formula = f'=IF({count}=0,"{fresh}","STALE: "&{count}&" {words}")'
+    differ = f'IF({count}=1," input differs"," inputs differ")'
+    words = " from those these results were made with; run heor again."
+    formula = f'=IF({count}=0,"{fresh}","STALE: "&{count}&{differ}&"{words}")'
     sheet.formula(row, column, formula, fresh, Style("formula", bold=True))
     sheet.red_when(row, column, "STALE")
 
