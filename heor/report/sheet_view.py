@@ -54,13 +54,20 @@ class SheetView:
         if area is not None:
             sheet.print_area(*area)
 
-    def print_top(self, rows: int) -> None:
-        """Print the first rows only, on pages side by side, where a longer sheet has no area."""
+    def print_readably(self, rows: int, columns: int) -> None:
+        """Print a long sheet's first rows only, and a wide sheet on pages side by side.
+
+        A sheet of at most twice ``rows``, or with a print area of its own, prints as it is set up.
+        """
         sheet = self._sheet
-        if sheet.print_area_range or (sheet.dim_rowmax or 0) < 2 * rows:
-            return
-        sheet.print_area(0, 0, rows - 1, sheet.dim_colmax)
-        sheet.fit_to_pages(0, 1)
+        wide, last = (sheet.dim_colmax or 0) >= columns, sheet.dim_rowmax or 0
+        if last >= 2 * rows and not sheet.print_area_range:
+            sheet.print_area(0, 0, rows - 1, sheet.dim_colmax)
+            sheet.fit_to_pages(0, 1)
+        elif wide:
+            sheet.fit_to_pages(0, 1 if last < 2 * rows or sheet.print_area_range else 0)
+        if wide:
+            sheet.repeat_columns(0)
 
     def tab_colour(self, colour: str) -> None:
         """Colour the sheet's tab."""

@@ -45,7 +45,7 @@ from heor.report.sheets.control import TITLE_CONTROL
 from heor.report.sheets.layout import INPUT_DRAWS, Context
 from heor.report.sheets.live_inputs import TITLE_KM
 from heor.report.sheets.scenarios_live import TITLE_SCENARIOS
-from heor.report.xlsx import Book, writing
+from heor.report.xlsx import MAX_ROWS, Book, writing
 from heor.spec.records import TableData
 from heor.spec.schema import TABLES
 
@@ -75,8 +75,8 @@ TABS: Mapping[str, str] = {
     DOCUMENTS: "#C55A11",
 }
 
-#: Rows that a long calculation sheet prints.
-PRINTED_ROWS = 66
+#: Rows that a long calculation sheet prints, and columns from which pages stand side by side.
+PRINTED_ROWS, PRINTED_COLUMNS = 66, 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,8 +412,9 @@ def _fill(results: StudyResults, book: Book, input_draws: int | None) -> None:
         fill()
     for group, title, _ in ctx.contents:
         book.sheets[title].tab_colour(TABS[group])
-        if group == CALCULATIONS:
-            book.sheets[title].print_top(PRINTED_ROWS)
+        if group in (INPUTS, CALCULATIONS):
+            rows = PRINTED_ROWS if group == CALCULATIONS else MAX_ROWS
+            book.sheets[title].print_readably(rows, PRINTED_COLUMNS)
 
 
 def _reserve(

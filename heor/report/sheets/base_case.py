@@ -53,7 +53,7 @@ def write_results(ctx: Context, sheet: Sheet) -> None:
         _write_years(ctx, sheet, row + 1)
     sheet.widths((34, *([17] * 10), 36))
     sheet.freeze(4, 1)
-    sheet.print_setup(pages=1)
+    sheet.print_setup(large=True)
 
 
 def register(ctx: Context, key: str, term: Term) -> Term:

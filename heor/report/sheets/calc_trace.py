@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from heor.engine.trace import TOLERANCE
-from heor.report.charts import Axis, Cells, Series, area_chart
-from heor.report.curve_facts import SHOWN_GRAIN, shown_until
 from heor.report.live import (
     GRID_HEADING,
     GRID_ROW,
@@ -43,18 +40,6 @@ _LINK = Style("link", unit="number")
 
 #: An endpoint and its group.
 Key = tuple[str, str]
-
-
-def label_every(length: float, until: float) -> tuple[int, int]:
-    """Cycles between labels of a chart's time axis, and the whole years they stand for.
-
-    Examples
-    --------
-    >>> label_every(1 / 52, 10), label_every(1 / 12, 40)
-    ((52, 1), (60, 5))
-    """
-    years = 1 if until <= 12 else round(SHOWN_GRAIN)
-    return max(1, round(years / length)), years
 
 
 def write_trace(ctx: Context, sheet: Sheet, strategy: str) -> None:
@@ -114,7 +99,7 @@ class _Trace:
         mixed = self._mixed_before()
         endpoints = self._endpoints(self._final_groups())
         states = self._states(endpoints)
-        self._write_years()
+        self.grid.place += 1
         _Checks(self, states, endpoints["os"]).write(mixed)
 
     # --- slots ------------------------------------------------------------------------
@@ -294,17 +279,6 @@ class _Trace:
         self.sheet.text(_GROUP, column.place, "state", BOLD)
         return column
 
-    def _write_years(self) -> None:
-        """Write the labels of the chart's time axis: whole years, and nothing between them."""
-        place, time = self.grid.place, self.grid["t"]
-        self.sheet.text(GRID_HEADING, place, "Chart: years", Style("header", align="right"))
-        every_, _ = label_every(float(time.values[1]), shown_until(self.ctx.traces))
-        for row in range(0, self.grid.rows, every_):
-            cell = time.at(row)
-            label = Term(f"ROUND({cell.text},1)", float(np.round(cell.value, 1)))
-            put(self.sheet, GRID_ROW + row, place, label, Style("formula", align="right"))
-        self.grid.place += 2
-
 
 class _Checks:
     """What the sheet ``Checks`` shows of a trace, to the right of its columns."""
@@ -403,35 +377,3 @@ def _extreme(name: str, terms: Sequence[Term]) -> Term:
     function = np.maximum if name == "MAX" else np.minimum
     value = reduce(function, (term.value for term in terms))
     return Term(f"{name}({','.join(term.text for term in terms)})", value)
-
-
-def state_chart(ctx: Context, strategy: str) -> tuple[Any, str]:
-    """Stacked areas of the states over time, and the words that describe them."""
-    spec = ctx.results.spec
-    states = [state.id for state in (*spec.living_states, spec.dead_state)]
-    columns = {state: ctx.columns[f"state {strategy} {state}"] for state in states}
-    sheet = columns[states[0]].sheet
-    time = ctx.columns["t"].values
-    until = shown_until(ctx.traces)
-    step, _ = label_every(float(time[1]), until)
-    last = min(GRID_ROW + len(time) - 1, GRID_ROW + round(until / float(time[1])))
-    labels = columns[states[-1]].place + 2
-    series = [
-        Series(
-            name=ctx.state_label(state),
-            x=Cells(sheet, labels, GRID_ROW, last),
-            y=Cells(sheet, column.place, GRID_ROW, last),
-            colour=ctx.state_colour(state),
-        )
-        for state, column in columns.items()
-    ]
-    title = f"Where people are over time: {ctx.label(strategy)}"
-    chart = area_chart(
-        ctx.book,
-        title,
-        series,
-        Axis(title="Years since start", grid=False),
-        Axis(title="Share of people", low=0, high=1, step=0.2, number_format="0%"),
-        step,
-    )
-    return chart, f"{title}. Stacked shares of people in each state over {until:g} years."

@@ -71,10 +71,10 @@ RESULTS_ROW = 3 + len(_INTRO)
 
 #: Settings that are live, with what the row says and allows.
 _SETTINGS: Mapping[str, tuple[str, str]] = {
-    "horizon": ("Time horizon", "years as a number, or `20 years`, `18 months`"),
-    "cycle_length": ("Length of a cycle", "years as a number, or `1 week`, `1 month`"),
-    "discount_rate_costs": ("Discount rate of costs", "`3%`, 0.03, or `3.5%; from 30: 3%`"),
-    "discount_rate_outcomes": ("Discount rate of outcomes", "`3%`, 0.03, or `3.5%; from 30: 3%`"),
+    "horizon": ("Time horizon", "years as a number, or “20 years”, “18 months”"),
+    "cycle_length": ("Length of a cycle", "years as a number, or “1 week”, “1 month”"),
+    "discount_rate_costs": ("Discount rate of costs", "“3%”, 0.03, or “3.5%; from 30: 3%”"),
+    "discount_rate_outcomes": ("Discount rate of outcomes", "“3%”, 0.03, or “3.5%; from 30: 3%”"),
     "discounting": ("Moment that a cycle is discounted from", ""),
     "cycle_correction": ("Person-time of a cycle", ""),
     "background_mortality": ("Background mortality", ""),

@@ -13,7 +13,7 @@ from heor.report.sheets.layout import Context, heading, lines, table_head, wrapp
 from heor.report.xlsx import BOLD, HEADER, HEADING, LABEL, NOTE, TITLE, WARNING, WRAP, Sheet, Style
 
 #: Last column of the Cover's paragraphs, and the characters they hold.
-LAST_COLUMN, CHARACTERS = 7, 185
+LAST_COLUMN, CHARACTERS = 7, 200
 
 #: What a reader may do, and what follows by itself.
 _USE = (

@@ -27,14 +27,15 @@ from heor.report.curve_facts import (
     parted,
     shown_until,
 )
-from heor.report.live import Column, Term
+from heor.report.live import GRID_HEADING, GRID_ROW, Column, Term, put
+from heor.report.lookup import whole_number
 from heor.report.sheets.layout import Context, head
 from heor.report.sheets.survival_tables import LAST_PRINTED, WIDTHS, Points, Tables
-from heor.report.xlsx import NOTE, Sheet
+from heor.report.xlsx import NOTE, Sheet, Style
 from heor.spec.records import ALL
 
 #: Size of a chart in pixels, and the rows of 20 pixels it covers with a gap.
-WIDTH, HEIGHT, CHART_ROWS = 660, 420, 22
+WIDTH, HEIGHT, CHART_ROWS = 660, 500, 26
 
 #: What the points in the charts are, and what they are not.
 POINTS_NOTE = (
@@ -45,8 +46,8 @@ POINTS_NOTE = (
 #: Years up to which a time axis has a label every year.
 YEARLY = 12
 
-#: Column of the second chart of a row.
-SECOND_COLUMN = 5
+#: Column of the second chart of a row, and that of labels of a time axis, after the tables.
+SECOND_COLUMN, YEARS_COLUMN = 5, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,12 @@ def write_survival(ctx: Context, sheet: Sheet) -> None:
     observed = _observed(ctx)
     for one in charts:
         _place_chart(ctx, sheet, next(spots), one, observed, targets)
+    _write_years(ctx, sheet)
     for strategy in ctx.strategies:
         _place_states(ctx, sheet, next(spots), strategy)
     sheet.widths(WIDTHS)
     sheet.freeze(4, 0)
-    sheet.print_setup(area=(0, 0, row, LAST_PRINTED))
+    sheet.print_setup(area=(0, 0, row, LAST_PRINTED), large=True)
 
 
 def _charts(ctx: Context) -> list[_Chart]:
@@ -235,14 +237,33 @@ def _population(ctx: Context, until: float) -> list[Series]:
     return [Series(name=name, x=time, y=y, colour="#7F7F7F", dash="square_dot", width=1.25)]
 
 
+def _label_every(ctx: Context) -> int:
+    """Cycles between the labels of the time axis of stacked areas."""
+    years = 1 if shown_until(ctx.traces) <= YEARLY else 5
+    return max(1, round(years / float(ctx.columns["t"].values[1])))
+
+
+def _write_years(ctx: Context, sheet: Sheet) -> None:
+    """Write that axis' labels: whole years as texts, and nothing between them.
+
+    A spreadsheet that does not skip labels shows them in full all the same.
+    """
+    time = ctx.columns["t"]
+    sheet.text(GRID_HEADING, YEARS_COLUMN, "Chart: years", Style("header", align="right"))
+    for row in range(0, len(time.values), _label_every(ctx)):
+        label = whole_number(time.at(row))
+        put(sheet, GRID_ROW + row, YEARS_COLUMN, label, Style("formula", align="right"))
+
+
 def _place_states(ctx: Context, sheet: Sheet, spot: tuple[int, int], strategy: str) -> None:
     """Stacked areas of the states over time."""
-    until, time = shown_until(ctx.traces), ctx.columns["t"]
+    until = shown_until(ctx.traces)
+    labels = Column(sheet, YEARS_COLUMN, GRID_ROW, ctx.columns["t"].values)
     states = [state.id for state in ctx.results.spec.states]
     series = [
         Series(
             name=ctx.state_label(state),
-            x=_until(ctx, time, until),
+            x=_until(ctx, labels, until),
             y=_until(ctx, ctx.columns[f"state {strategy} {state}"], until),
             colour=ctx.state_colour(state),
         )
@@ -250,14 +271,13 @@ def _place_states(ctx: Context, sheet: Sheet, spot: tuple[int, int], strategy: s
         if f"state {strategy} {state}" in ctx.columns
     ]
     title = f"Where people are over time: {ctx.label(strategy)}"
-    years = 1 if until <= YEARLY else 5
     chart = area_chart(
         ctx.book,
         title,
         series,
-        Axis(title="Years since start", number_format="0", grid=False),
+        Axis(title="Years since start", grid=False),
         Axis(title="Share of people", low=0, high=1, step=0.2, number_format="0%"),
-        max(1, round(years / float(time.values[1]))),
+        _label_every(ctx),
     )
     alt = f"{title}. Stacked shares of people in each state over {until:g} years."
     sheet.place(*spot, chart, width=WIDTH, height=HEIGHT, alt=alt)
