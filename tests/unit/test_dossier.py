@@ -183,9 +183,12 @@ def test_scenarios_are_against_the_base_study_s_reference(facts, tables) -> None
         assert row[0] == scenario.purpose
         assert row[1] == f"{mine.cost - theirs.cost:,.0f}"
         assert row[2] == f"{mine.qaly - theirs.qaly:.3f}"
-    turned = found["Turned round"]
-    assert turned[1:3] == found["Same"][1:3]
-    assert turned[3] == "–", "a ratio against another reference would not be of this comparison"
+        if scenario.name == "No gain":
+            assert row[3] == "dominated: same QALYs, more costly"
+        elif scenario.name != "Free drug":
+            ratio = (mine.cost - theirs.cost) / (mine.qaly - theirs.qaly)
+            assert row[3] == f"{ratio:,.0f}"
+    assert found["Turned round"][1:] == found["Same"][1:]
 
 
 def test_one_way_table_has_the_widest_first(facts, tables) -> None:

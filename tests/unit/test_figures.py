@@ -233,6 +233,12 @@ def test_convergence_shows_inmb_and_icer(facts, shown) -> None:
     assert np.array_equal(below.get_lines()[0].get_ydata(), one.icer, equal_nan=True)
 
 
+def test_a_single_point_is_no_convergence(facts) -> None:
+    few = run_study(facts.results.spec, Plan(draws=5, skip=("accrual", "scenarios", "dsa")))
+    names = [picture.name for picture in pictures(Facts.of(few))]
+    assert names[-3:] == ["ce_plane_new", "ceac", "evpi"]
+
+
 def test_axes_have_titles_with_units(facts, shown) -> None:
     for name, picture in shown.items():
         panels = drawn(picture)

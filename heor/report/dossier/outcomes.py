@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from heor.analyses.cea import icer, status_words
 from heor.analyses.results import ON_FRONTIER, PairwiseRow, ScenarioResult, StrategyTotals
 from heor.report.curve_facts import (
     LANDMARKS,
@@ -315,8 +316,8 @@ def scenarios(facts: Facts) -> list[Part]:
     return [Heading("Scenarios"), *parts] if parts else []
 
 
-def _icer_cell(icer: float | None, status: str) -> str:
-    return status if icer is None else money(icer, "")
+def _icer_cell(ratio: float | None, status: str) -> str:
+    return status if ratio is None else money(ratio, "")
 
 
 def _scenario(
@@ -325,14 +326,13 @@ def _scenario(
     """Increments over the base study's reference, whatever the scenario's reference is."""
     effect = next(one for one in scenario.effects if one.id == base.id)
     mine, theirs = (scenario.result.totals(s) for s in (base.id, facts.reference))
-    pair = next((row for row in scenario.result.pairwise if row.id == base.id), None)
-    same = pair is not None and pair.versus == facts.reference
+    cost, qaly = mine.cost - theirs.cost, mine.qaly - theirs.qaly
     return (
         scenario.name,
         scenario.purpose,
-        money(mine.cost - theirs.cost, ""),
-        years(mine.qaly - theirs.qaly),
-        _icer_cell(pair.icer, pair.status) if pair is not None and same else NONE,
+        money(cost, ""),
+        years(qaly),
+        _icer_cell(icer(cost, qaly), status_words(cost, qaly, facts.currency)),
         money(effect.inmb[index], ""),
         money(effect.delta_inmb[index], ""),
     )

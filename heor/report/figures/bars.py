@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -129,7 +130,8 @@ def _by_state(facts: Facts, outcome: str) -> Picture:
             )
             right += np.maximum(values, 0.0)
             left += np.minimum(values, 0.0)
-        low, high, step = nice_limits(float(left.min()), float(right.max()))
+        _, high, step = nice_limits(0.0, float(right.max()))
+        lowest = float(left.min())
         for place, row in enumerate(totals):
             total = years(row.ly if outcome == "ly" else row.qaly)
             axes.annotate(
@@ -141,9 +143,11 @@ def _by_state(facts: Facts, outcome: str) -> Picture:
                 fontweight="bold",
             )
         _dress_names(axes, [facts.label(s) for s in facts.strategies])
-        if low < 0:
+        ticks = range(math.ceil(lowest / step), round(high / step) + 1)
+        axes.set_xticks([tick * step for tick in ticks])
+        axes.set_xlim(lowest - 0.02 * high * (lowest < 0), high + step / 2)
+        if lowest < 0:
             axes.axvline(0, color=INK, linewidth=0.8)
-        limits(axes, "x", low, high + step / 2, step)
         axes.set_xlabel(f"Discounted {'life years' if outcome == 'ly' else words} per patient")
 
     caption = f"Discounted {words if outcome == 'qaly' else 'life years'} per patient by health "

@@ -48,7 +48,7 @@ def pictures(facts: Facts) -> list[Picture]:
         return []
     found = [_plane(facts, made, one) for one in made.increments]
     found += [_ceac(facts, made), _evpi(facts, made)]
-    return found + [_convergence(facts, one) for one in made.convergence]
+    return found + [_convergence(facts, one) for one in made.convergence if len(one.draws) > 1]
 
 
 # --- plane ---------------------------------------------------------------------------------------
