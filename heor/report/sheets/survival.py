@@ -28,14 +28,14 @@ from heor.report.curve_facts import (
     shown_until,
 )
 from heor.report.live import GRID_HEADING, GRID_ROW, Column, Term, put
-from heor.report.lookup import whole_number
+from heor.report.lookup import joined, whole_number
 from heor.report.sheets.layout import Context, head
 from heor.report.sheets.survival_tables import LAST_PRINTED, WIDTHS, Points, Tables
 from heor.report.xlsx import NOTE, Sheet, Style
 from heor.spec.records import ALL
 
 #: Size of a chart in pixels, and the rows of 20 pixels it covers with a gap.
-WIDTH, HEIGHT, CHART_ROWS = 660, 500, 26
+WIDTH, HEIGHT, CHART_ROWS = 660, 470, 24
 
 #: What the points in the charts are, and what they are not.
 POINTS_NOTE = (
@@ -251,7 +251,8 @@ def _write_years(ctx: Context, sheet: Sheet) -> None:
     time = ctx.columns["t"]
     sheet.text(GRID_HEADING, YEARS_COLUMN, "Chart: years", Style("header", align="right"))
     for row in range(0, len(time.values), _label_every(ctx)):
-        label = whole_number(time.at(row))
+        # a text that reads as a number would make an axis of numbers
+        label = joined(whole_number(time.at(row)), " y")
         put(sheet, GRID_ROW + row, YEARS_COLUMN, label, Style("formula", align="right"))
 
 
