@@ -16,7 +16,7 @@ from heor.analyses.psa import summarise
 from heor.engine.outcomes import Outcomes
 from heor.report.live import put
 from heor.report.sheets import acceptability as curves
-from heor.report.sheets import ce_plane, convergence, psa, psa_summary
+from heor.report.sheets import ce_plane, convergence, psa, psa_summary, sensitivity
 from heor.report.sheets.comparison import ratio_value
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import Style, writing
@@ -36,11 +36,18 @@ SHEETS = {
 
 
 def with_strategies(results, count, seed=3):
-    """The study with ``count`` made-up strategies, the last two of them equal in every draw."""
+    """The study with ``count`` made-up strategies, the last two of them equal in every draw.
+
+    The second is so skewed that the likeliest to be best is not always the best on average, and
+    is in one draw no different from the first as far as methods 6.2 sees.
+    """
     rng = np.random.default_rng(seed)
     names = results.psa.outcomes.names
     values = rng.normal(2.0, 0.6, (DRAWS, count, len(names)))
     values[:, :, names.index("cost")] = rng.normal(90_000.0, 40_000.0, (DRAWS, count)).round(-3)
+    qaly = names.index("qaly")
+    values[:, 1, qaly] = rng.lognormal(0.0, 1.2, DRAWS)
+    values[-1, 1, qaly] = values[-1, 0, qaly] + 5e-10
     values[:, -1] = values[:, -2]
     values[: DRAWS // 3, :, names.index("cost")] = 50_000.0
     first = results.spec.strategies[0]
@@ -336,3 +343,45 @@ class TestStoredDraws:
             assert not ctx.live
             assert psa.draws_range(ctx, next(iter(studied.spec.parameters))) is None
             put(book.sheet("x"), 0, 0, psa.cells(book.sheet("y"), 0, 0, 0, 0, 1.0), Style())
+
+
+@pytest.fixture(scope="module")
+def pasted(self, studied, tmp_path_factory):
+    path = tmp_path_factory.mktemp("pasted") / "pasted.xlsx"
+    with writing(path) as book:
+        ctx = Context(results=studied, book=book, traces={}, names={})
+        ctx.live["inputs changed"] = psa.cells(book.sheet("Others"), 0, 0, 0, 0, 0.0)
+        sensitivity.write_scenarios(ctx, book.sheet("Scenario results"))
+        sensitivity.write_dsa(ctx, book.sheet("DSA"))
+    return openpyxl.load_workbook(path, data_only=True)
+
+
+class TestPastedAnalyses:
+    def test_scenarios_with_their_ratios_and_crossing_shares(self, studied, pasted):
+        sheet, top, reference = pasted["Scenario results"], 0, studied.base.reference
+        for pair in studied.base.pairwise:
+            words = f"{label(studied, pair.id)} against {label(studied, reference)}"
+            top = next(r for r in range(top + 1, sheet.max_row) if sheet.cell(r, 1).value == words)
+            row = next(
+                r for r in range(top, sheet.max_row) if sheet.cell(r, 1).value == "Base case"
+            )
+            for offset, one in enumerate([None, *studied.scenarios]):
+                result = studied.base if one is None else one.result
+                found = [sheet.cell(row + offset, column).value for column in range(1, 9)]
+                mine, theirs = result.totals(pair.id), result.totals(reference)
+                cost, qaly = mine.cost - theirs.cost, mine.qaly - theirs.qaly
+                assert found[1:3] == [near(cost), near(qaly)]
+                ratio = ratio_value(cost, qaly)
+                assert found[3] == (ratio if isinstance(ratio, str) else near(ratio))
+                outcomes = result.outcomes
+                for place, strategy in ((6, pair.id), (7, reference)):
+                    which = outcomes.strategies.index(strategy)
+                    share = outcomes.diagnostics["crossing_share"][0, which]
+                    assert found[place] == near(float(share))
+
+    def test_both_say_where_they_come_from_and_whether_they_are_stale(self, studied, pasted):
+        for sheet in (pasted["Scenario results"], pasted["DSA"]):
+            head = " ".join(str(sheet.cell(row, 1).value) for row in range(1, 6))
+            assert studied.spec.input_hash[:16] in head
+            assert str(studied.record.seed) in head
+            assert "These results were made with the inputs as they are." in head
