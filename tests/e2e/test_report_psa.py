@@ -346,7 +346,7 @@ class TestStoredDraws:
 
 
 @pytest.fixture(scope="module")
-def pasted(self, studied, tmp_path_factory):
+def pasted(studied, tmp_path_factory):
     path = tmp_path_factory.mktemp("pasted") / "pasted.xlsx"
     with writing(path) as book:
         ctx = Context(results=studied, book=book, traces={}, names={})
