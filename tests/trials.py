@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 
-from spreadsheet import Input
+from spreadsheet import Cell, Input
 from study_tables import with_cell, write_tables
 from workbook_model import Model, Trial, Value, changed, engine, expected, table_of
 
 from heor.engine.evaluate import evaluate
+from heor.errors import InputErrors
 from heor.spec import draws as draw_sets
 from heor.spec.parameters import Draws
 from heor.spec.reader import read_study
 from heor.spec.records import Spec, TableData
+
+#: Settings of a scenario that live cells do not follow.
+ONLY_A_RUN = ("reference", "perspective")
 
 #: How far a parameter without low and high is moved.
 STEP = 0.1
@@ -53,8 +56,10 @@ def derived_trials(model: Model) -> Iterator[Trial]:
 
 
 def scenario_trials(model: Model) -> Iterator[Trial]:
-    """Every scenario by its name on Control."""
+    """Every scenario by its name on Control, but those that only a run follows (Control says so)."""
     for scenario in model.spec.scenarios:
+        if any(change.target in ONLY_A_RUN for change in scenario.changes):
+            continue
         changes = {change.target: change.value for change in scenario.changes}
         wanted = with_parameters(changed(model.spec, changes))
         yield Trial("scenario", scenario.name, {model.choice("scenario"): scenario.name}, wanted)
@@ -112,24 +117,34 @@ def mixed_trial(
     return Trial("several at once", name, cells, engine(changed(model.spec, changes))[0])
 
 
-def table_trials(
-    model: Model, edits: Sequence[tuple[str, str, str, str]], folder: Path | None = None
-) -> Iterator[Trial]:
-    """Cells of input tables: table, what its first column holds (or its row), column, new text."""
-    with tempfile.TemporaryDirectory() as temporary:
-        numbers = count()
-        for name, where, column, text in edits:
-            tables = model.spec.tables
-            row = row_of(tables[name], where)
-            place = Path(folder or temporary) / str(next(numbers))
-            spec = read_study(write_tables(place, with_cell(tables, name, row, column, text)))
-            cell = model.table(name, row, column)
-            yield Trial(
-                "table cell",
-                f"{name}, {where}, {column}: {text or 'blank'}",
-                {cell: typed(text) if text else None},
-                engine(spec)[0],
-            )
+#: Table, what the first cell of a row holds (or ``#`` and its number from 1), column, new text.
+Edit = tuple[str, str, str, str]
+
+
+def table_trials(model: Model, edits: Sequence[Edit]) -> Iterator[Trial]:
+    """Cells of input tables that the live cells follow, with nothing to warn of."""
+    for edit in edits:
+        ((cell, value), wanted) = table_edit(model, edit)
+        name, where, column, text = edit
+        said = f"{name}, {where}, {column}: {text or 'blank'}"
+        yield Trial("table cell", said, {cell: value}, {**wanted, **model.nothing_missing})
+
+
+def table_edit(model: Model, edit: Edit) -> tuple[tuple[Cell, Input], dict[str, Value]]:
+    """The cell of an edit with its new content, and what the engine gives for the edited tables.
+
+    The engine gives nothing where the edited tables make no study.
+    """
+    name, where, column, text = edit
+    row = row_of(model.spec.tables[name], where)
+    content = (model.table(name, row, column), typed(text) if text else None)
+    tables = with_cell(model.spec.tables, name, row, column, text)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            spec = read_study(write_tables(Path(folder) / "study", tables))
+        except InputErrors:
+            return content, {}
+    return content, engine(spec)[0]
 
 
 def row_of(table: TableData, where: str) -> int:

@@ -103,8 +103,9 @@ class Office:
         self.document = self.desktop.loadComponentFromURL(url, "_blank", 0, options)
         if self.document is None:
             raise RuntimeError(f"LibreOffice cannot open {request['path']}")
+        # the profile has every formula computed on loading; later only when asked for
         self.document.enableAutomaticCalculation(False)
-        self.document.calculateAll()
+        self.document.calculate()
         # every call takes a millisecond or two, so what stays the same is asked for once
         self.sheets = {
             n: self.document.Sheets.getByName(n) for n in self.document.Sheets.ElementNames

@@ -50,6 +50,16 @@ WORDS = {
 }
 
 
+#: Cells that count what the live cells do not follow; Checks fails where one is not 0.
+WARNINGS = (
+    "structure changed",
+    "rows missing",
+    "steps missing",
+    "norms missing",
+    "utility gaps",
+    "schedule rows missing",
+)
+
 #: Sheets whose columns are all money, and small where large sums cancel.
 ONE_SCALE = ("EVPI",)
 
@@ -88,6 +98,16 @@ class Model:
     def parameter(self, identifier: str) -> Cell:
         """The blue ``value`` cell of a parameter."""
         return self.table("parameters", list(self.spec.parameters).index(identifier), "value")
+
+    @property
+    def warnings(self) -> list[str]:
+        """Keys of the cells that count what the live cells do not follow; 0 where they do."""
+        return [key for key in WARNINGS if key in self.ctx.live]
+
+    @property
+    def nothing_missing(self) -> dict[str, Value]:
+        """What those cells hold while the live cells follow everything."""
+        return dict.fromkeys(self.warnings, 0.0)
 
     def choice(self, key: str) -> Cell:
         """The blue cell of a row of Control."""
@@ -198,11 +218,11 @@ class Outcome:
         return "\n".join(lines)
 
 
-def difference(found: Value, wanted: Value) -> float:
+def difference(found: Value | None, wanted: Value) -> float:
     """Relative difference of two numbers, of words 0 or infinity."""
     if isinstance(found, str) or isinstance(wanted, str):
         return 0.0 if found == wanted else math.inf
-    if not math.isfinite(found):
+    if found is None or not math.isfinite(found):  # LibreOffice gives nothing for an error value
         return math.inf
     return abs(found - wanted) / max(abs(wanted), 1e-6)
 

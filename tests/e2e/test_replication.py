@@ -7,6 +7,7 @@ in any cell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,9 +20,10 @@ from trials import (
     parameter_trials,
     scenario_trials,
     setting_trials,
+    table_edit,
     table_trials,
 )
-from workbook_model import Model, Trial, replicate, stored_differences
+from workbook_model import Model, Trial, difference, replicate, stored_differences
 
 #: Relative difference allowed between the workbook and the engine.
 TOLERANCE = 1e-8
@@ -82,8 +84,8 @@ CELLS = (
     ("curves", "doc_pfs_non_responder", "delay", "0.7"),
     ("curves", "doc_os_non_responder", "acceleration", "1.3"),
     ("curves", "doc_os_non_responder", "acceleration", ""),
-    ("curves", "doc_os_non_responder", "hazard_ratio", "0.8"),
-    ("curves", "lif_os_not_infused", "cure_fraction", "0.1"),
+    ("curves", "lif_os_not_infused", "hazard_ratio", "0.8"),
+    ("curves", "lif_os_non_responder", "hazard_ratio", ""),
     ("curves", "lif_pfs_non_responder", "early_mortality", "0.02"),
     ("curves", "lif_os_non_responder", "early_period", "3"),
     ("curves", "lif_os_responder", "pfs_death_share", "0.25"),
@@ -105,6 +107,40 @@ CELLS = (
     ("adverse_events", "#8", "cost", ""),
     ("life_table", "70", "male", "0.2"),
     ("life_table", "64", "utility_female", "0.5"),
+)
+
+
+#: Cells that say what the model is made of. Live cells need not follow them, but must say so.
+STRUCTURE = (
+    ("settings", "horizon", "value", "60 years"),
+    ("settings", "reference", "value", "lifileucel"),
+    ("settings", "thresholds", "value", "60000; 90000; 120000; 150000"),
+    ("curves", "doc_os_non_responder", "hazard_ratio", "0.8"),
+    ("curves", "lif_os_not_infused", "cure_fraction", "0.1"),
+    ("curves", "doc_os_responder", "early_mortality", "0.1"),
+    ("curves", "doc_pfs_non_responder", "parameters", "meanlog=1; sdlog=0.8"),
+    ("curves", "doc_os_non_responder", "family", "loglogistic"),
+    ("curves", "doc_os_non_responder", "family", "gamma"),
+    ("curves", "lif_os_responder", "pps_parameters", "rate=1/20"),
+    ("curves", "doc_pfs_non_responder", "group", ""),
+    ("curves", "lif_pfs_responder", "use", ""),
+    ("costs", "pd_care", "state", "progression_free"),
+    ("costs", "pf_care", "state", "os"),
+    ("costs", "pf_care", "strategy", "docetaxel"),
+    ("costs", "pf_care", "until", ""),
+    ("costs", "doc_drug", "strategy", "all"),
+    ("costs", "doc_later", "state", "os"),
+    ("costs", "lif_later_responder", "group", "non_responder"),
+    ("costs", "lif_later_responder", "group", ""),
+    ("costs", "lif_product", "amount", "itt_pinf*c_lif*0.9"),
+    ("costs", "pd_care", "category", "other"),
+    ("utilities", "#3", "value", "u_pd*0.9"),
+    ("utilities", "#2", "strategy", "docetaxel"),
+    ("adverse_events", "#1", "strategy", "lifileucel"),
+    ("adverse_events", "#1", "group", "responder"),
+    ("parameters", "c_pd", "value", "8000+1000"),
+    ("parameters", "c_doc_drug", "value", "2*c_inj"),
+    ("states", "progressed", "endpoint", "pfs"),
 )
 
 
@@ -148,6 +184,25 @@ def test_several_at_once(shipped_calc: Spreadsheet, shipped: Model, capsys: Any)
 
 def test_cells_of_input_tables(shipped_calc: Spreadsheet, shipped: Model, capsys: Any) -> None:
     check(shipped_calc, shipped, table_trials(shipped, CELLS), capsys)
+
+
+def test_what_live_cells_do_not_follow_is_said(shipped_calc: Spreadsheet, shipped: Model) -> None:
+    """An edit either gives what the engine gives for it, or a check is not 0 any more.
+
+    What is no input at all, such as words in place of a number, shows as errors in the checks too.
+    """
+    silent = []
+    for edit in STRUCTURE:
+        ((cell, value), wanted) = table_edit(shipped, edit)
+        keys = [key for key in wanted if key in shipped.ctx.live]
+        places = [shipped.live(key) for key in (*keys, *shipped.warnings)]
+        values = shipped_calc.results({cell: value}, places).values
+        found = dict(zip((*keys, *shipped.warnings), values, strict=True))
+        gap = max((difference(found[key], wanted[key]) for key in keys), default=math.inf)
+        said = [key for key in shipped.warnings if found[key] != 0]
+        if not said and not gap <= TOLERANCE:
+            silent.append((edit, gap))
+    assert silent == []
 
 
 def test_everything_is_as_it_was(shipped_calc: Spreadsheet, shipped: Model) -> None:
