@@ -45,8 +45,9 @@ cell.
 - `source` is a key of the table `references`, several parted by `;`, or the word `assumption`.
 - Unknown columns, ids and keys are errors, with the nearest known name as a suggestion.
 - In a workbook, columns headed `calc:` and result sheets are ignored on reading. Of the sheet
-  `Control` of a report the filled cells of the column `your choice` are read: the scenario first, then
-  the rest as by `--set` (a bare number for a time is in years); a draw is left aside with a warning.
+  `Control` of a report the filled cells of the column `your choice` are read: the scenario first,
+  then the rest as by `--set` (a bare number for a time is in years); a draw is left aside with a
+  warning.
 - In a folder, a file with another ending than .csv is not read, so notes can stand in a .txt or .md
   file; a CSV file without a table's name is an error. A sheet whose title resembles no table's is
   left unread with a warning; one that nearly has a table's name is an error.

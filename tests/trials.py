@@ -56,7 +56,7 @@ def derived_trials(model: Model) -> Iterator[Trial]:
 
 
 def scenario_trials(model: Model) -> Iterator[Trial]:
-    """Every scenario by its name on Control, but those that only a run follows (Control says so)."""
+    """Every scenario by its name on Control, but those that only a run follows, as Control says."""
     for scenario in model.spec.scenarios:
         if any(change.target in ONLY_A_RUN for change in scenario.changes):
             continue
