@@ -90,7 +90,7 @@ def test_checks_follow_every_choice(report, book, checks):
         assert sorted(set(found.values())) == [CHANGED, PASS]
         against = "New drug at low dose: cost, live against heor, relative difference"
         assert found[against] == CHANGED
-        assert words == "base case, with 1 changed cells (see Calc Inputs)"
+        assert words == "base case; changed cells: 1 (see Calc Inputs)"
         found, _, verdict = after({horizon: "200 years"})
         assert found["Horizon longer than the rows of the calculation sheets (1: yes)"] == FAIL
         assert verdict.startswith("FAIL")

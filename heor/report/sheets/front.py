@@ -166,7 +166,7 @@ def _shown(ctx: Context) -> Term:
     scenario, draw, changed = (ctx.live[k] for k in ("scenario", "draw", "inputs changed"))
     case = where(scenario.equals(""), words("base case"), joined("scenario “", scenario, "”"))
     chosen = where(draw > 0, joined("PSA draw ", Term(draw.text, 0)), case)
-    edits = joined(", with ", Term(changed.text, 0), " changed cells (see Calc Inputs)")
+    edits = joined("; changed cells: ", Term(changed.text, 0), " (see Calc Inputs)")
     return joined(chosen, where(changed > 0, edits, ""))
 
 
