@@ -16,7 +16,7 @@ from study_folder import write_study
 from heor.report.charts import HIGH_COLOUR, LOW_COLOUR
 from heor.report.figures import canvas, gallery
 from heor.report.figures.gallery import CAPTIONS, captions, pictures, write_figures
-from heor.report.figures.picture import HATCHES, PAGE_WIDTH, Money, dash, file_stem
+from heor.report.figures.picture import HATCHES, PAGE_WIDTH, Money, Picture, dash, file_stem
 from heor.report.figures.uncertainty import RADIUS, ellipse
 from heor.report.files import CannotWrite
 from heor.report.view import Facts
@@ -262,6 +262,21 @@ def test_two_runs_give_the_same_bytes(facts, written, tmp_path: Path) -> None:
     write_figures(facts.results, tmp_path)
     for path in sorted(written.iterdir()):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_axes_stand_at_rounded_places() -> None:
+    """The layout's last bits differ from run to run, and the ids of an SVG follow them."""
+    figures = []
+
+    def draw(figure: Figure) -> None:
+        figure.subplots(2).flat[0].set_ylabel("Axis")
+        figures.append(figure)
+
+    picture = Picture(name="x", title="X", caption="", draw=draw, legend=0)
+    canvas.render(picture, "origin", "1", ("svg",))
+    for axes in figures[0].axes:
+        bounds = np.array(axes.get_position().bounds)
+        assert np.abs(bounds - bounds.round(4)).max() < 1e-12
 
 
 def test_svg_keeps_text_and_says_what_it_is(facts, shown, written) -> None:

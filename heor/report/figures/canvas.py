@@ -71,7 +71,7 @@ def render(picture: Picture, origin: str, version: str, formats: Sequence[str]) 
 
     with mpl.rc_context(_LOOK):
         lines = _wrapped(picture.title, _TITLE_CHARACTERS)
-        figure = Figure(figsize=(PAGE_WIDTH, picture.height), layout="constrained")
+        figure = Figure(figsize=(PAGE_WIDTH, picture.height), dpi=DPI, layout="constrained")
         inch = 1 / picture.height
         picture.draw(figure)
         top = (_TITLE + _LINE * (len(lines) - 1)) * inch
@@ -89,7 +89,19 @@ def render(picture: Picture, origin: str, version: str, formats: Sequence[str]) 
             va="top",
         )
         figure.text(0.07 / PAGE_WIDTH, 0.05 * inch, origin, fontsize=_FOOT_SIZE, color="#6E6E6E")
+        _settle(figure)
         return [WRITERS[name](figure, picture, version) for name in formats]
+
+
+def _settle(figure: Any) -> None:
+    """Lay the figure out once and round the places of its axes.
+
+    The layout's last bits differ from run to run, and the ids in an SVG are made from them.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(edge, 4) for edge in axes.get_position().bounds])
 
 
 def _write_legend(figure: Any, picture: Picture) -> float:
