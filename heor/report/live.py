@@ -156,6 +156,14 @@ def ln(a: Term) -> Term:
     return call("LN", np.log, a)
 
 
+def raised(a: Term, power: Term) -> Term:
+    """``a^power`` of a share: 0 where it underflows, which LibreOffice's own ``^`` calls an error.
+
+    A share of 0 stays 0, also to the power of 0.
+    """
+    return where(a > 0, exp(power * ln(a)), 0)
+
+
 def absolute(a: Term) -> Term:
     """``ABS``."""
     return call("ABS", np.abs, a)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heor.report.live import Column, Grid, Term, choose, largest, smallest, where
+from heor.report.live import Column, Grid, Term, choose, largest, raised, smallest, where
 from heor.report.sheets.calc_background import has_background
 from heor.report.sheets.calc_curves import (
     EXPONENTIAL,
@@ -160,7 +160,7 @@ class SlotWriter:
 
     def _hazard_ratio(self, base: Column) -> Column:
         ratio = self.cell("hazard_ratio")
-        power = where(ratio.equals(1), base.here, base.here**ratio)
+        power = where(ratio.equals(1), base.here, raised(base.here, ratio))
         constant = where(ratio.equals(0), 1, power)
         note = "Step 3: S to the power of the hazard ratio"
         if not self.slot.needs.waning:
@@ -170,7 +170,7 @@ class SlotWriter:
 
         def step(above: Term) -> Term:
             kept = where(base.previous > 0, base.here / base.previous, 0)
-            part = where(mean.here.equals(0), 1, kept**mean.here)
+            part = where(mean.here.equals(0), 1, raised(kept, mean.here))
             return where(wanes, above * part, constant)
 
         values = np.array(np.broadcast_to(np.asarray(constant.value, float), (self.grid.rows,)))
@@ -344,7 +344,7 @@ class SlotWriter:
         floored = floor.here
         if cured:
             share = self.cell("cure")
-            long_lived = share * alive.here ** ctx.live["smr"]
+            long_lived = share * raised(alive.here, ctx.live["smr"])
             if early is not None:
                 long_lived = long_lived * early.here
             floored = long_lived + (1 - share) * floored

@@ -14,7 +14,19 @@ from scipy import special
 
 from heor.engine.survival import CURVES, step_excel, step_survival
 from heor.engine.survival_math import SMALL_Q
-from heor.report.live import Term, absolute, call, exp, largest, literal, ln, some, where, words
+from heor.report.live import (
+    Term,
+    absolute,
+    call,
+    exp,
+    largest,
+    literal,
+    ln,
+    raised,
+    some,
+    where,
+    words,
+)
 from heor.report.sheets.comparison import DASH
 from heor.report.sheets.layout import Context
 from heor.spec.records import FAMILIES, UNITS_PER_YEAR, Curve
@@ -64,14 +76,33 @@ class Candidate:
             0, (years * self.live("per year") - self.live("delay")) / self.live("acceleration")
         )
 
-    def survival(self, clock: Term) -> Term:
-        """Share without event at a time of the curve's clock; a dash where no formula gives it.
+    @property
+    def joins(self) -> bool:
+        """Whether a Kaplan-Meier part may stand before the family (methods 1.6)."""
+        curve, spec = self.curve, self.ctx.results.spec
+        slot = (curve.strategy, curve.endpoint, curve.group)
+        return slot in spec.km and curve.family != "kaplan_meier"
 
-        Family, Kaplan-Meier part, constant hazard ratio and cured share are in it.
+    def observed(self, clock: Term, tail: Term, at_end: Term) -> Term:
+        """Kaplan-Meier part until its end, then the family joined to it (methods 1.6).
+
+        Parameters
+        ----------
+        tail, at_end : Term
+            The family at the time and at the end of the Kaplan-Meier part.
         """
-        base = self._observed(clock) if self.curve.family == "kaplan_meier" else self._tail(clock)
+        until = self.live("km_until")
+        joined = self._observed(until) * tail / at_end
+        piecewise = where(clock <= until, self._observed(clock), joined)
+        return where(self.live("has_km_until").equals(1), piecewise, tail)
+
+    def survival(self, base: Term) -> Term:
+        """Share without event after a constant hazard ratio and the cured share.
+
+        A dash where no formula gives it; ``base`` is the curve before them.
+        """
         ratio, cured = self.live("hazard_ratio"), self.live("cure_fraction")
-        moved = where(ratio.equals(0), 1, base**ratio)
+        moved = where(ratio.equals(0), 1, raised(base, ratio))
         return where(self._elsewhere(), DASH, cured + (1 - cured) * moved)
 
     def median(self) -> Term:
@@ -103,18 +134,10 @@ class Candidate:
             call("NOT", np.logical_not, changed),
         )
 
-    def _tail(self, clock: Term) -> Term:
-        """The family, after the Kaplan-Meier part where there is one (methods 1.6)."""
-        curve = self.curve
-        tail = self._family(clock)
-        if (curve.strategy, curve.endpoint, curve.group) not in self.ctx.results.spec.km:
-            return tail
-        until = self.live("km_until")
-        joined = self._observed(until) * tail / self._family(until)
-        piecewise = where(clock <= until, self._observed(clock), joined)
-        return where(self.live("has_km_until").equals(1), piecewise, tail)
-
-    def _family(self, clock: Term) -> Term:
+    def family(self, clock: Term) -> Term:
+        """The family, or the Kaplan-Meier table, at a time of the curve's clock."""
+        if self.curve.family == "kaplan_meier":
+            return self._observed(clock)
         family, params = CURVES[self.curve.family], self.parameters()
         text = family.excel([p.text for p in params], clock.text)
         time = np.array([float(clock.value)])

@@ -243,7 +243,10 @@ class _Identities:
             )
 
     def _population(self) -> None:
-        """Nobody outlives the general population where its mortality is a floor."""
+        """Nobody outlives the general population where its mortality is a floor.
+
+        Not under `keep_higher`: OS raised to a PFS above it has no floor (methods 1.3, 1.7).
+        """
         ctx = self.ctx
         background = ctx.columns.get("background")
         if background is None:
@@ -253,6 +256,7 @@ class _Identities:
             above = (alive.all > background.all + self.tiny) * ctx.columns["inside"].all
             applies = every(
                 some(*(ctx.live["background_mortality"].equals(w) for w in ("floor", "add"))),
+                some(*(ctx.live["crossing"].equals(w) for w in ("cap", "error"))),
                 ctx.live["smr"] >= 1,
             )
             self.add(

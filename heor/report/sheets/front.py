@@ -208,15 +208,15 @@ def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
     row = heading(sheet, row, "Status")
     sheet.text(row, 0, "Checks of this workbook", BOLD)
     failed, look = (_verdicts(ctx, word) for word in ("FAIL", "LOOK"))
-    reading = where(look > 0, joined("no failure; LOOK at ", Term(look.text, 0)), "all pass")
-    verdict = where(failed > 0, joined("FAIL: ", Term(failed.text, 0)), reading)
+    reading = where(look > 0, joined("no failure; LOOK at ", _counted(look)), "all pass")
+    verdict = where(failed > 0, joined("FAIL: ", _counted(failed)), reading)
     put(sheet, row, 1, verdict, Style("formula", bold=True))
     sheet.verdicts(row, row, 1, good="all pass")
     sheet.link(row, 2, "Verification", "Verification")
     row += 1
     sheet.text(row, 0, "Inputs since the run", BOLD)
     changed = ctx.live["inputs changed"]
-    now = where(changed > 0, joined("CHANGED: ", Term(changed.text, 0)), "as in the run")
+    now = where(changed > 0, joined("CHANGED: ", _counted(changed)), "as in the run")
     put(sheet, row, 1, now, Style("formula", bold=True))
     sheet.verdicts(row, row, 1, good="as in the run")
     sheet.link(row, 2, "Calc Inputs", "Calc Inputs")
@@ -236,6 +236,11 @@ def _write_status(ctx: Context, sheet: Sheet, row: int) -> int:
         sheet.text(row, 1, text, Style("value"))
         row += 1
     return row
+
+
+def _counted(count: Term) -> Term:
+    """Give a whole number as part of a text."""
+    return Term(count.text, f"{count.value:.0f}")
 
 
 def _verdicts(ctx: Context, word: str) -> Term:

@@ -30,7 +30,13 @@ from heor.report.curve_facts import (
 from heor.report.live import GRID_HEADING, GRID_ROW, Column, Term, put
 from heor.report.lookup import joined, whole_number
 from heor.report.sheets.layout import Context, head
-from heor.report.sheets.survival_tables import LAST_PRINTED, WIDTHS, Points, Tables
+from heor.report.sheets.survival_tables import (
+    LAST_PRINTED,
+    WIDTHS,
+    YEARS_COLUMN,
+    Points,
+    Tables,
+)
 from heor.report.xlsx import NOTE, Sheet, Style
 from heor.spec.records import ALL
 
@@ -46,8 +52,8 @@ POINTS_NOTE = (
 #: Years up to which a time axis has a label every year.
 YEARLY = 12
 
-#: Column of the second chart of a row, and that of labels of a time axis, after the tables.
-SECOND_COLUMN, YEARS_COLUMN = 5, 24
+#: Column of the second chart of a row.
+SECOND_COLUMN = 5
 
 
 @dataclass(frozen=True, slots=True)

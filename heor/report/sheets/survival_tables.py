@@ -47,6 +47,10 @@ WIDTHS = (46, 16, 15, 13, *([10.0] * 6), 12, 17, 13, 44, *([9.0] * 8))
 _AT, _AFTER, _STEPS = 4, 10, 15
 LAST_PRINTED = 13
 
+#: Column of the labels of the time axis of charts, and the first of more steps.
+YEARS_COLUMN = 24
+_MORE_STEPS = YEARS_COLUMN + 2
+
 _SHARE = Style("formula", unit="share", align="right")
 _MONTHS = Style("formula", unit="month", align="right")
 _YEARS = Style("formula", unit="year", align="right")
@@ -230,9 +234,18 @@ class Tables:
                 sheet.text(row, column, DASH, _RIGHT)
             return
         put(sheet, row, 3, one.median(), _MONTHS)
+        # steps of their own, so that no formula is long: time, family, Kaplan-Meier part
+        count, at_end = len(LANDMARKS), literal(1)
+        if one.joins:
+            end = put(sheet, row, _MORE_STEPS + 2 * count, one.live("km_until"), _SHARE)
+            at_end = put(sheet, row, _MORE_STEPS + 2 * count + 1, one.family(end), _SHARE)
         for place, moment in enumerate(self._moments):
             clock = put(sheet, row, _STEPS + 1 + place, one.clock(moment.years), _SHARE)
-            put(sheet, row, _AT + place, one.survival(clock), _SHARE)
+            base = put(sheet, row, _MORE_STEPS + place, one.family(clock), _SHARE)
+            if one.joins:
+                term = one.observed(clock, base, at_end)
+                base = put(sheet, row, _MORE_STEPS + count + place, term, _SHARE)
+            put(sheet, row, _AT + place, one.survival(base), _SHARE)
 
     def targets(self, row: int, found: dict[Key, Points]) -> int:
         """Published numbers beside the model's; ``found`` gets the points for charts."""
