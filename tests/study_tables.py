@@ -243,8 +243,8 @@ class _Tables:
                 "strategy": strategy,
                 "endpoint": endpoint,
                 "group": "" if group == "all" else group,
-                "time": repr(float(time)),
-                "survival": repr(float(survival)),
+                "time": repr(round(float(time), 6)),
+                "survival": repr(round(float(survival), 12)),
                 "time_unit": table.time_unit,
                 "source": "assumption",
             }

@@ -60,8 +60,8 @@ WARNINGS = (
     "schedule rows missing",
 )
 
-#: Sheets whose columns are all money, and small where large sums cancel.
-ONE_SCALE = ("EVPI",)
+#: Sheets of differences, small where large sums cancel; those sums stand on `SUMS`.
+DIFFERENCES, SUMS = ("EVPI", "Verification"), "Results"
 
 
 def cell_of(reference: str) -> Cell:
@@ -261,23 +261,20 @@ def compare(
 def stored_differences(calc: Spreadsheet, package: Package) -> list[str]:
     """Formula cells of the loaded workbook whose value is not the stored one.
 
-    Numbers may differ by 1e-9 of their own size plus 1e-12 of the largest in their column, or on
-    their sheet where all columns are differences of the same large sums; texts not at all.
+    Numbers may differ by 1e-9 of their own size plus 1e-12 of the largest in their column, or of
+    the sums that they are differences of; texts not at all.
     """
     reply = calc.change({}, calc.used())
     found = [f"cell with an error: {cell}" for cell in reply.error_cells]
     for (title, _), rows in zip(calc.used(), reply.values, strict=True):
         cells = [(place, cell.value) for place, cell in package.sheets[title].formulas]
-        scales: dict[str, float] = {}
-        for place, value in cells:
-            if isinstance(value, float):
-                column = split_address(place)[0] if title not in ONE_SCALE else ""
-                scales[column] = max(scales.get(column, 0.0), abs(value))
+        scales = column_scales(package, SUMS if title in DIFFERENCES else title)
+        whole = max(scales.values(), default=0.0) if title in DIFFERENCES else None
         for place, value in cells:
             column, row = split_address(place)
             now = rows[row - 1][column_index(column)]
             if isinstance(now, float) and isinstance(value, float):
-                scale = scales.get(column, scales.get("", 0.0))
+                scale = scales[column] if whole is None else whole
                 allowed = 1e-9 * max(abs(now), abs(value)) + 1e-12 * scale
                 if abs(now - value) <= allowed:
                     continue
@@ -285,3 +282,13 @@ def stored_differences(calc: Spreadsheet, package: Package) -> list[str]:
                 continue
             found.append(f"{title}!{place}: stored {value!r}, calculated {now!r}")
     return found
+
+
+def column_scales(package: Package, title: str) -> dict[str, float]:
+    """Largest stored result of each column of a sheet, by column letter."""
+    scales: dict[str, float] = {}
+    for place, cell in package.sheets[title].formulas:
+        if isinstance(cell.value, float):
+            column = split_address(place)[0]
+            scales[column] = max(scales.get(column, 0.0), abs(cell.value))
+    return scales
