@@ -16,8 +16,10 @@ from heor.spec.records import (
     CYCLE_CORRECTIONS,
     DISCOUNTING,
     FAMILIES,
-    PLANNED_FAMILIES,
     SAMPLERS,
+    SPLINE,
+    SPLINE_KNOTS,
+    SPLINE_SCALES,
     UTILITY_CAPS,
 )
 from heor.spec.schema import TABLES, Column, TableSchema
@@ -229,13 +231,22 @@ def _families() -> str:
     for name, parameters in FAMILIES.items():
         family = CURVES.get(name)
         positive = ", ".join(f"`{p}`" for p in family.positive) if family else ""
-        rows.append((f"`{name}`", ", ".join(f"`{p}`" for p in parameters), positive))
-    planned = ", ".join(f"`{name}`" for name in PLANNED_FAMILIES)
+        more = ", …" if name == SPLINE else ""
+        rows.append((f"`{name}`", ", ".join(f"`{p}`" for p in parameters) + more, positive))
+    scales = ", ".join(f"`{scale}`" for scale in SPLINE_SCALES)
+    fewest, most = SPLINE_KNOTS
     return (
         "## Survival families\n\nParameters have flexsurv's names and scales; docs/methods.md, "
         "section 2, has the formulas. `post_progression` reads the `pps_` columns and "
-        f"`kaplan_meier` the table `km`. Planned, and refused with a message until then: {planned}."
-        "\n\n" + _rows(("family", "parameters", "must be above 0"), rows)
+        "`kaplan_meier` the table `km`.\n\n"
+        + _rows(("family", "parameters", "must be above 0"), rows)
+        + "\nA Royston–Parmar spline is written as flexsurv prints it, for example "
+        "`scale=odds; knots=-1.2 0.9 2.1 3.4; gamma0=-3.1; gamma1=1.4; gamma2=0.2; gamma3=-0.3`. "
+        f"Its `scale` is one of {scales}, the first where none is written. `knots` are on the "
+        f"scale of ln t in the row's `time_unit`, {fewest} to {most} of them, the two at the ends "
+        "included, rising, with blanks between; each is a number or a formula without blanks, such "
+        "as `ln(6)`. There are as many `gamma` as knots, from `gamma0`, numbers or formulas. A "
+        "draw in which a spline's curve rises is refused, and the message names it.\n"
     )
 
 

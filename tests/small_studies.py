@@ -114,8 +114,13 @@ def curve(
     pps_parameters: Mapping[str, Cell] | None = None,
     **modifiers: Cell,
 ) -> Curve:
-    """A curve in use; modifiers are the columns ``delay`` to ``pfs_death_share``."""
+    """A curve in use; modifiers are the columns ``delay`` to ``pfs_death_share``.
+
+    The scale of a spline follows its name: ``spline odds``.
+    """
     assert set(modifiers) <= set(MODIFIERS)
+    family, _, scale = family.partition(" ")
+    pps_family, _, pps_scale = pps_family.partition(" ")
     return Curve(
         id=f"{strategy}_{endpoint}_{group}",
         strategy=strategy,
@@ -130,6 +135,8 @@ def curve(
         use=True,
         source="assumption",
         place=HERE,
+        scale=scale,
+        pps_scale=pps_scale,
         **{name: expression(modifiers.get(name)) for name in MODIFIERS},
     )
 
@@ -274,6 +281,7 @@ class RandomStudy:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
+        self.flexible = random.Random(f"flexible {seed}")
         self.ranges: dict[str, tuple[float, float]] = {}
         self.km: list[KaplanMeier] = []
         self.cycle = self.rng.choice([WEEK, 1 / 12, 0.25, 0.1])
@@ -410,9 +418,33 @@ class RandomStudy:
             return {"meanlog": f"ln({scale})", "sdlog": shape}
         if family == "gamma":
             return {"shape": shape, "rate": f"{shape.text} / {scale}"}
-        assert family == "gengamma"
+        if family.startswith("spline"):
+            return self.spline(scale, shape)
+        assert family in ("gengamma", "genf")
         q = self.rng.choice([self.number(-1.5, -0.3), self.number(0.3, 1.5), constant(1e-7)])
-        return {"mu": f"ln({scale})", "sigma": self.number(0.5, 1.2), "Q": q}
+        found = {"mu": f"ln({scale})", "sigma": self.number(0.5, 1.2), "Q": q}
+        return found | ({"P": self.number(0.05, 2.0)} if family == "genf" else {})
+
+    def spline(self, scale: str, shape: Expression) -> dict[str, Cell]:
+        """A spline that bends little enough never to rise; knots drawn too, or not."""
+        low, high = self.ranges[scale]
+        centre = self.flexible.choice([f"ln({scale})", repr(math.log((low + high) / 2))])
+        inner = self.flexible.choice([0, 1, 1, 2, 5])
+        bend = 0.1 / (inner + 1)
+        knots = [-2.0 + 2.7 * place / (inner + 1) for place in range(inner + 2)]
+        return {
+            "gamma0": f"(-{shape.text})*ln({scale})",
+            "gamma1": shape,
+            **{f"gamma{j + 2}": self.number(-bend, bend) for j in range(inner)},
+            **{f"knot{j + 1}": f"{centre}+({knot!r})" for j, knot in enumerate(knots)},
+        }
+
+    def bent(self, family: str) -> str:
+        """The family, or a flexible one in its place; the other choices stay as they are."""
+        if self.flexible.random() < 0.3:
+            scale = self.flexible.choice(["hazard", "odds", "normal"])
+            return self.flexible.choice(["genf", f"spline {scale}"])
+        return family
 
     def curve(self, strategy: str, endpoint: str, group: str, weight: Cell) -> Curve:
         """One curve with any of the modifiers."""
@@ -423,6 +455,7 @@ class RandomStudy:
         family = rng.choice(
             ["exponential", "weibull", "gompertz", "loglogistic", "lognormal", "gamma", "gengamma"]
         )
+        family = self.bent(family)
         parameters = self.parameters(family, unit, size)
         if self.chance(0.15):
             self.add_km(strategy, endpoint, group)
@@ -459,7 +492,7 @@ class RandomStudy:
         """Overall survival from the group's own progression-free survival."""
         rng = self.rng
         time_unit, unit = rng.choice([("month", 12.0), ("year", 1.0)])
-        family = rng.choice(["exponential", "exponential", "weibull", "lognormal"])
+        family = self.bent(rng.choice(["exponential", "exponential", "weibull", "lognormal"]))
         more: dict[str, Cell] = {}
         if self.chance(0.5):
             more["pfs_death_share"] = self.number(0, 0.4)

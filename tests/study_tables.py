@@ -271,19 +271,25 @@ def _curve(curve: Curve, mark: str) -> Row:
         "group": "" if curve.group == "all" else curve.group,
         "weight": _text(curve.weight),
         "family": curve.family,
-        "parameters": _named(curve.parameters),
+        "parameters": _named(curve.parameters, curve.scale),
         "time_unit": curve.time_unit,
         **{name: _text(getattr(curve, name)) for name in MODIFIERS},
         "pps_family": curve.pps_family,
-        "pps_parameters": _named(curve.pps_parameters),
+        "pps_parameters": _named(curve.pps_parameters, curve.pps_scale),
         "use": mark,
         "source": "assumption",
     }
 
 
-def _named(parameters: Mapping[str, Expression]) -> str:
+def _named(parameters: Mapping[str, Expression], scale: str) -> str:
     # times 1, for two parameters of a curve that are drawn apart must not stand alone
-    return "; ".join(f"{name}=({_text(e)}) * 1" for name, e in parameters.items())
+    found = [
+        f"{name}=({_text(e)}) * 1" for name, e in parameters.items() if not name.startswith("knot")
+    ]
+    if scale:
+        knots = " ".join(_text(e) for name, e in parameters.items() if name.startswith("knot"))
+        found = [f"scale={scale}", f"knots={knots}", *found]
+    return "; ".join(found)
 
 
 def _text(expression: Expression | None) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import gammainc, gammaincc
+from scipy.special import fdtrc, gammainc, gammaincc
 
 from heor.spec.expressions import Expression
 from heor.spec.records import (
@@ -147,9 +147,10 @@ class Model:
             if u <= until:
                 return _step(self.spec.km[key], u, curve.time_unit)
             level = _step(self.spec.km[key], until, curve.time_unit)
-            at_until = survival(curve.family, parameters, until)
-            return level * survival(curve.family, parameters, u) / at_until if at_until else 0.0
-        return survival(curve.family, parameters, u)
+            at_until = survival(curve.family, parameters, until, curve.scale)
+            at_time = survival(curve.family, parameters, u, curve.scale)
+            return level * at_time / at_until if at_until else 0.0
+        return survival(curve.family, parameters, u, curve.scale)
 
     def uncured(self, curve: Curve) -> Row:
         """Steps 1 to 3."""
@@ -206,7 +207,9 @@ class Model:
                 )
         else:
             pps = [
-                survival(curve.pps_family, parameters, (j + 0.5) * self.delta * unit)
+                survival(
+                    curve.pps_family, parameters, (j + 0.5) * self.delta * unit, curve.pps_scale
+                )
                 for j in range(self.cycles)
             ]
             progressed = [
@@ -525,8 +528,8 @@ class Model:
 # --- small pieces --------------------------------------------------------------------------
 
 
-def survival(family: str, p: Mapping[str, float], t: float) -> float:
-    """S(t) of a parametric family (methods 2)."""
+def survival(family: str, p: Mapping[str, float], t: float, scale: str = "") -> float:
+    """S(t) of a parametric family (methods 2); the scale is a spline's."""
     if t <= 0.0:
         return 1.0
     if family == "exponential":
@@ -550,7 +553,32 @@ def survival(family: str, p: Mapping[str, float], t: float) -> float:
             return _normal_tail(w) - q * density * (w * w + 2) / 6
         u = math.exp(q * w) / q**2
         return float(gammaincc(q**-2, u) if q > 0 else gammainc(q**-2, u))
+    if family == "genf":
+        # e^(δw) has an F distribution of 2 s1 and 2 s2 degrees of freedom
+        delta = math.sqrt(p["Q"] ** 2 + 2 * p["P"])
+        w = (math.log(t) - p["mu"]) / p["sigma"]
+        s1 = 2 / (delta**2 + p["Q"] * delta)
+        s2 = 2 / (delta**2 - p["Q"] * delta)
+        return float(fdtrc(2 * s1, 2 * s2, math.exp(delta * w)))
+    if family == "spline":
+        eta = _spline(p, math.log(t))
+        if scale == "hazard":
+            return math.exp(-math.exp(eta))
+        return 1 / (1 + math.exp(eta)) if scale == "odds" else _normal_tail(eta)
     raise AssertionError(family)
+
+
+def _spline(p: Mapping[str, float], x: float) -> float:
+    """Natural cubic spline of x = ln t (methods 2)."""
+    knots = [p[name] for name in sorted(p) if name.startswith("knot")]
+    low, high = knots[0], knots[-1]
+    total = p["gamma0"] + p["gamma1"] * x
+    for j in range(1, len(knots) - 1):
+        share = (high - knots[j]) / (high - low)
+        bend = max(0.0, x - knots[j]) ** 3
+        bend -= share * max(0.0, x - low) ** 3 + (1 - share) * max(0.0, x - high) ** 3
+        total += p[f"gamma{j + 1}"] * bend
+    return total
 
 
 def _normal_tail(w: float) -> float:

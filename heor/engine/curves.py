@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from heor.engine.survival import CURVES, step_survival
+from heor.engine.survival import family_after, family_of_curve, step_survival
 from heor.engine.timeline import Timeline
 from heor.errors import ModelError
 from heor.spec.expressions import Expression
@@ -19,6 +19,9 @@ from heor.spec.parameters import Draws, FloatArray
 from heor.spec.records import UNITS_PER_YEAR, Curve, KaplanMeier
 
 Key = tuple[object, ...]
+
+#: How much a curve may rise from rounding (methods 10).
+_RISE = 1e-12
 
 
 class Workspace:
@@ -61,6 +64,7 @@ class CurveKeys:
             timed = (
                 "timed",
                 curve.family,
+                curve.scale,
                 *((name, _text(value)) for name, value in sorted(curve.parameters.items())),
                 clock,
                 _text(curve.km_until),
@@ -86,6 +90,8 @@ class CurveBlock:
         Where block-sized arrays come from.
     keys : CurveKeys
         What makes curves equal; kept over blocks.
+    first_draw : int
+        The block's first number, for messages.
     """
 
     def __init__(
@@ -95,12 +101,14 @@ class CurveBlock:
         km: Mapping[tuple[str, str, str], KaplanMeier],
         workspace: Workspace,
         keys: CurveKeys,
+        first_draw: int = 1,
     ) -> None:
         self.timeline = timeline
         self.draws = draws
         self.rows = len(draws)
         self.km = km
         self.workspace = workspace
+        self.first_draw = first_draw
         self._keys = keys
         self._values: dict[str, FloatArray] = {}
         self._kept: dict[Key, FloatArray] = {}
@@ -194,12 +202,14 @@ class CurveBlock:
                 by_cycle[k] = state
             progressed[:, 1:] = by_cycle.T
         else:
-            family = CURVES[curve.pps_family]
+            family = family_after(curve)
             middle: FloatArray = (np.arange(self.timeline.cycles, dtype=np.float64) + 0.5) * cycle
             parameters = [self.values(curve.pps_parameters[name]) for name in family.parameters]
             stay = family.survival(
                 middle, np.log(middle), parameters, self.array(self.timeline.cycles)
             )
+            if family.may_rise:
+                self._refuse_rising(curve, stay)
             for row in range(self.rows):
                 progressed[row, 1:] = np.convolve(leaving[row], stay[row])[: self.timeline.cycles]
         progressed += pfs
@@ -220,11 +230,13 @@ class CurveBlock:
             survival = self._family(curve, time)
             if curve.km_until is not None:
                 survival = self._piecewise(curve, time, survival)
+            if family_of_curve(curve).may_rise:
+                self._refuse_rising(curve, survival)
         self._kept[key] = survival
         return survival
 
     def _family(self, curve: Curve, time: FloatArray) -> FloatArray:
-        family = CURVES[curve.family]
+        family = family_of_curve(curve)
         parameters = [self.values(curve.parameters[name]) for name in family.parameters]
         log_time = None
         if family.uses_log_time:
@@ -236,6 +248,20 @@ class CurveBlock:
                     self._kept[key] = np.log(time, out=self.array())
                 log_time = self._kept[key]
         return family.survival(time, log_time, parameters, self.array())
+
+    def _refuse_rising(self, curve: Curve, survival: FloatArray) -> None:
+        """Raise where numbers make no survival curve: one draw of a spline's may (methods 10)."""
+        rise = np.subtract(survival[:, 1:], survival[:, :-1], out=self.array(survival.shape[1] - 1))
+        if not rise.max(initial=0.0) <= _RISE:
+            row, cycle = np.unravel_index(int(np.argmax(~(rise <= _RISE))), rise.shape)
+            found = f"survival rises by {rise[row, cycle]:.3g}"
+            if np.isnan(rise[row, cycle]):
+                found = "survival is not a number; its knots must rise"
+            raise ModelError(
+                f"curve {curve.id} ({curve.strategy}.{curve.endpoint}.{curve.group}), "
+                f"draw {self.first_draw + row}, cycle {cycle + 1}: the spline's {found}"
+            )
+        self.release(rise)
 
     def _shifted_time(self, curve: Curve) -> FloatArray:
         key, *_ = self._keys.of(curve)
@@ -260,7 +286,7 @@ class CurveBlock:
         """KM to τ, then KM(τ)·S(t)/S(τ) (methods 1.6)."""
         assert curve.km_until is not None
         until = self.values(curve.km_until)
-        family = CURVES[curve.family]
+        family = family_of_curve(curve)
         parameters = [self.values(curve.parameters[name]) for name in family.parameters]
         at_join = family.survival(until, np.log(until), parameters, np.empty((self.rows, 1)))
         joined = self._observed(curve, until)

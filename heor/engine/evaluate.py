@@ -79,7 +79,7 @@ def evaluate(
     def block(start: int, workspace: Workspace) -> int:
         stop = min(start + chunk, count)
         workspace.reset()
-        curves = CurveBlock(timeline, draws.rows(start, stop), spec.km, workspace, keys)
+        curves = CurveBlock(timeline, draws.rows(start, stop), spec.km, workspace, keys, start + 1)
         background = Background(spec, timeline, curves)
         comparator: FloatArray | None = None
         with np.errstate(all="ignore"):

@@ -13,7 +13,8 @@ parameters that must be above 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,10 +23,12 @@ from scipy import special
 
 from heor.engine import survival_math as sm
 from heor.engine.survival_family import Family, bracketed
+from heor.engine.survival_flexible import GeneralisedF, Spline
+from heor.spec.records import SPLINE
 
 if TYPE_CHECKING:
     from heor.spec.parameters import FloatArray
-    from heor.spec.records import KaplanMeier
+    from heor.spec.records import Curve, KaplanMeier
 
 #: A Gompertz shape this small changes no digit of S; the family is then exponential.
 _FLAT = 1e-30
@@ -356,7 +359,7 @@ def _by_sign(
     return value
 
 
-#: Family name -> family; a new family is one more entry.
+#: Family name -> family; a new family is one more entry. Splines are many: see `family_of`.
 CURVES: Mapping[str, Family] = {
     family.name: family
     for family in (
@@ -367,8 +370,40 @@ CURVES: Mapping[str, Family] = {
         LogNormal(),
         Gamma(),
         GeneralisedGamma(),
+        GeneralisedF(),
     )
 }
+
+
+def family_of(name: str, scale: str = "", parameters: Collection[str] = ()) -> Family:
+    """Give the family of a row: one of `CURVES`, or a spline by its scale and its knots.
+
+    Parameters
+    ----------
+    name : str
+        A key of `CURVES`, or ``spline``.
+    scale : str
+        Of a spline.
+    parameters : collection of str
+        Names of a spline's parameters: as many ``gamma`` as ``knot``.
+    """
+    return spline(scale, len(parameters) // 2) if name == SPLINE else CURVES[name]
+
+
+def family_of_curve(curve: Curve) -> Family:
+    """Give the family of a curve that has one of its own."""
+    return family_of(curve.family, curve.scale, curve.parameters)
+
+
+def family_after(curve: Curve) -> Family:
+    """Give the family of survival after progression."""
+    return family_of(curve.pps_family, curve.pps_scale, curve.pps_parameters)
+
+
+@cache
+def spline(scale: str, knots: int) -> Spline:
+    """Give the spline of a scale and a number of knots, those at its ends included."""
+    return Spline(scale, knots)
 
 
 def step_survival(km: KaplanMeier, times: ArrayLike) -> FloatArray:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from heor.spec.parameters import FloatArray
 
 #: Shares failed at which `Family.restricted_mean` cuts the curve into smooth panels.
-_LANDMARKS = np.concatenate(
+LANDMARKS = np.concatenate(
     ([1e-12, 1e-9, 1e-6, 1e-4, 1e-3, 0.01, 0.05, 0.1], 1.0 - np.exp2(-np.arange(0.25, 51.0)))
 )
 
@@ -37,6 +37,8 @@ class Family(ABC):
     """
 
     name: ClassVar[str]
+    #: whether parameters exist with which S rises somewhere
+    may_rise: ClassVar[bool] = False
     parameters: ClassVar[tuple[str, ...]]
     positive: ClassVar[tuple[str, ...]]
     uses_log_time: ClassVar[bool]
@@ -119,6 +121,19 @@ class Family(ABC):
         operands = bracketed(*params, time)
         return f"IF({operands[-1]}<=0,1,{self._excel(*operands)})"
 
+    @property
+    def form(self) -> str:
+        """What tells its formula from others': the name, for a spline also the scale."""
+        return self.name
+
+    def derived(self, params: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
+        """Give numbers that follow from the parameters and that S repeats; none in most."""
+        return ()
+
+    def derived_excel(self, params: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Names and formulas of `derived`, as they stand in the formula of S."""
+        return ()
+
     @abstractmethod
     def _excel(self, *operands: str) -> str:
         """Formula of S at times above 0; the operands are the parameters and the time."""
@@ -144,7 +159,7 @@ class Family(ABC):
     def _area(self, params: Sequence[ArrayLike], limit: float) -> float:
         return sm.area_under(
             lambda time: np.exp(self.log_survival(time, params)),
-            self.quantile(_LANDMARKS, params),
+            self.quantile(LANDMARKS, params),
             float(self.median(params)),
             limit,
         )

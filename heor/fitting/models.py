@@ -18,7 +18,7 @@ from scipy import special
 
 from heor.engine.survival import CURVES
 from heor.engine.survival_family import Family
-from heor.engine.survival_flexible import GeneralisedF, Spline
+from heor.engine.survival_flexible import Spline
 from heor.fitting.data import SurvivalData
 from heor.spec.parameters import FloatArray
 
@@ -227,5 +227,4 @@ def make_model(
         knots = spline_knots(data, inner)
         family: Family = Spline(scale, len(knots))
         return Model(family=family, knots=knots, cure=cure, groups=tuple(groups))
-    family = GeneralisedF() if name == "genf" else CURVES[name]
-    return Model(family=family, cure=cure, groups=tuple(groups))
+    return Model(family=CURVES[name], cure=cure, groups=tuple(groups))

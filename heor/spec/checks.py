@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import pairwise
 
 from heor.spec.context import as_values
 from heor.spec.findings import Findings, setting_place
 from heor.spec.groups import find_groups
-from heor.spec.records import ALL, Cost, Curve, Spec, words
+from heor.spec.records import ALL, SPLINE, UNITS_PER_YEAR, Cost, Curve, Spec, words
 from heor.spec.tables import did_you_mean
 from heor.spec.time_checks import check_background, check_horizon, check_km, check_utilities
 from heor.spec.units import Range
@@ -37,8 +38,14 @@ CURVE_RANGES: Mapping[str, Range] = {
 }
 #: Family parameters that may take any value; every other must be above 0.
 ANY_SIGN = frozenset(
-    (("gompertz", "shape"), ("lognormal", "meanlog"), ("gengamma", "mu"), ("gengamma", "Q"))
+    (
+        ("gompertz", "shape"),
+        ("lognormal", "meanlog"),
+        *((family, name) for family in ("gengamma", "genf") for name in ("mu", "Q")),
+    )
 )
+#: Years that no knot of a spline lies beyond; one that does was not given as a logarithm.
+FURTHEST_KNOT = 1000.0
 #: How far weights may be from summing to 1.
 TOLERANCE = 1e-9
 #: The endpoint that may leave groups out (methods 1.2).
@@ -181,13 +188,39 @@ def _check_curve_values(found: Findings) -> None:
             ("parameters", curve.family, curve.parameters),
             ("pps_parameters", curve.pps_family, curve.pps_parameters),
         ):
-            for name, expression in parameters.items():
-                value = found.value(expression, curve.place, f"{curve.id}: {name}", column)
+            known = {
+                name: found.value(expression, curve.place, f"{curve.id}: {name}", column)
+                for name, expression in parameters.items()
+            }
+            if family == SPLINE:
+                _check_knots(found, curve, column, known)
+                continue
+            for name, value in known.items():
                 if value is not None and value <= 0 and (family, name) not in ANY_SIGN:
                     message = (
                         f"{curve.id}: {name} is {value:g} at the base case; it must be above 0"
                     )
                     found.problem(curve.place, message, column)
+
+
+def _check_knots(
+    found: Findings, curve: Curve, column: str, values: Mapping[str, float | None]
+) -> None:
+    """Knots rise, and are logarithms of times."""
+    knots = [value for name, value in values.items() if name.startswith("knot")]
+    known = [value for value in knots if value is not None]
+    if len(known) < len(knots) or not known:
+        return
+    shown = ", ".join(f"{knot:g}" for knot in known)
+    if any(right <= left for left, right in pairwise(known)):
+        message = f"{curve.id}: knots must rise; at the base case they are {shown}"
+        found.problem(curve.place, message, column)
+    elif known[-1] > math.log(FURTHEST_KNOT * UNITS_PER_YEAR[curve.time_unit]):
+        message = (
+            f"{curve.id}: knots are on the scale of ln t; the last of {shown} is the logarithm"
+            f" of more than {FURTHEST_KNOT:g} years"
+        )
+        found.warn(curve.place, message, column)
 
 
 def _check_post_progression(found: Findings) -> None:

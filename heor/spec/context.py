@@ -139,7 +139,13 @@ class RowReader:
 
     def expressions(self, column: str) -> dict[str, Expression]:
         """Read named expressions, ``shape=a; scale=b``."""
-        found: dict[str, Expression] = {}
+        texts = self.named(column).items()
+        read = {name: self.formula(column, text) for name, text in texts}
+        return {name: expression for name, expression in read.items() if expression is not None}
+
+    def named(self, column: str) -> dict[str, str]:
+        """Read named texts, ``scale=odds; gamma0=a``."""
+        found: dict[str, str] = {}
         for part in self.text(column).split(";"):
             name, equals, text = (piece.strip() for piece in part.partition("="))
             if not part.strip():
@@ -149,9 +155,7 @@ class RowReader:
             elif name in found:
                 self.problem(column, f"`{name}` is given twice")
             else:
-                expression = self.formula(column, text)
-                if expression is not None:
-                    found[name] = expression
+                found[name] = text
         return found
 
     def one_of(

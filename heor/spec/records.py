@@ -21,8 +21,18 @@ UNITS_PER_YEAR: Mapping[str, float] = {
     "year": 1.0,
 }
 
+#: The family whose parameters depend on its scale and its knots.
+SPLINE = "spline"
+
+#: What of S a spline describes (methods 2); the first is the default.
+SPLINE_SCALES = ("hazard", "odds", "normal")
+
+#: Fewest and most knots of a spline, the two at its ends included.
+SPLINE_KNOTS = (2, 7)
+
 #: Survival families and the names of their parameters (methods 2). ``post_progression`` and
-#: ``kaplan_meier`` take none here: the first reads ``pps_*`` columns, the second the km table.
+#: ``kaplan_meier`` take none here: the first reads ``pps_*`` columns, the second the km table. A
+#: spline has as many ``gamma`` as knots.
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "exponential": ("rate",),
     "weibull": ("shape", "scale"),
@@ -31,12 +41,11 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "lognormal": ("meanlog", "sdlog"),
     "gamma": ("shape", "rate"),
     "gengamma": ("mu", "sigma", "Q"),
+    "genf": ("mu", "sigma", "Q", "P"),
+    SPLINE: ("scale", "knots", "gamma0", "gamma1"),
     "kaplan_meier": (),
     "post_progression": (),
 }
-
-#: Families that methods 2 names and a later version brings.
-PLANNED_FAMILIES: tuple[str, ...] = ("spline", "genf")
 
 #: Closed lists of the settings that choose a convention; the first is the default.
 DISCOUNTING = ("mid_cycle", "start_of_cycle", "annual", "continuous")
@@ -131,6 +140,8 @@ class Curve:
     """One candidate curve of a strategy x endpoint x group (tables: ``curves``).
 
     ``delay``, ``hr_from``, ``hr_until``, ``early_period`` and ``km_until`` are in ``time_unit``.
+    Parameters stand in the family's order; those of a spline are ``gamma0``, ``gamma1``, … and
+    ``knot1``, ``knot2``, …, and its scale is ``scale``, or ``pps_scale`` after progression.
     """
 
     id: str
@@ -156,6 +167,8 @@ class Curve:
     use: bool
     source: str
     place: Place
+    scale: str = ""
+    pps_scale: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

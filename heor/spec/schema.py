@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from heor.spec.records import EVIDENCE_GRADES, FAMILIES, PLANNED_FAMILIES, TRIGGERS, UNITS_PER_YEAR
+from heor.spec.records import EVIDENCE_GRADES, FAMILIES, TRIGGERS, UNITS_PER_YEAR
 
 TIME_UNITS = tuple(UNITS_PER_YEAR)
 #: Kinds of payment scheme.
@@ -137,8 +137,12 @@ _SCHEMAS = (
             _may(
                 "weight", "expression", "Share of the strategy in this group; blank is 1 for `all`."
             ),
-            _need("family", "choice", "Survival family.", (*FAMILIES, *PLANNED_FAMILIES)),
-            _may("parameters", "expressions", "The family's parameters: `shape=a; scale=b`."),
+            _need("family", "choice", "Survival family.", (*FAMILIES,)),
+            _may(
+                "parameters",
+                "expressions",
+                "The family's parameters: `shape=a; scale=b`; a spline's as below.",
+            ),
             _need("time_unit", "time_unit", "Unit of every time in the row.", TIME_UNITS),
             _may("delay", "expression", "Time before which survival is 1."),
             _may("acceleration", "expression", "Acceleration factor: times are divided by it."),
@@ -149,7 +153,12 @@ _SCHEMAS = (
             _may("early_mortality", "expression", "Share who die in the early period."),
             _may("early_period", "expression", "Length of the early period."),
             _may("km_until", "expression", "Follow the `km` table until then, the family after."),
-            _may("pps_family", "choice", "Post-progression survival family.", (*FAMILIES,)),
+            _may(
+                "pps_family",
+                "choice",
+                "Post-progression survival family.",
+                tuple(name for name, parameters in FAMILIES.items() if parameters),
+            ),
             _may("pps_parameters", "expressions", "Its parameters: `rate=1/mean`."),
             _may("pfs_death_share", "expression", "Share of PFS events that are deaths."),
             _may(

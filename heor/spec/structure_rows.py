@@ -8,15 +8,8 @@ from collections.abc import Mapping
 
 from heor.spec.context import Reading, RowReader, in_column
 from heor.spec.expressions import FUNCTIONS, Expression, constant
-from heor.spec.records import (
-    ALL,
-    FAMILIES,
-    PLANNED_FAMILIES,
-    Curve,
-    Reference,
-    State,
-    Strategy,
-)
+from heor.spec.family_cells import family_parameters
+from heor.spec.records import ALL, FAMILIES, Curve, Reference, State, Strategy
 from heor.spec.tables import Row, did_you_mean
 from heor.spec.values import time_unit
 
@@ -180,14 +173,14 @@ def _curve(
         weight = constant(1.0)
     elif not cells.text("weight") and not row["weight"].broken:
         cells.problem("weight", f"the group `{group}` needs a weight")
-    family = _family(cells, "family", tuple(FAMILIES), required=True)
-    parameters = _family_parameters(cells, family, "parameters")
+    family = cells.one_of("family", FAMILIES, "a survival family", required=True)
+    scale, parameters = family_parameters(cells, family, "parameters")
     unit = cells.parsed("time_unit", time_unit, required=True)
     optional = {name: cells.expression(name) for name in (*MODIFIERS, *EARLY)}
-    pps_family, pps_parameters = "", {}
+    pps_family, pps_scale, pps_parameters = "", "", dict[str, Expression]()
     if family == "post_progression":
-        pps_family = _family(cells, "pps_family", PPS_FAMILIES, required=True)
-        pps_parameters = _family_parameters(cells, pps_family, "pps_parameters")
+        pps_family = cells.one_of("pps_family", PPS_FAMILIES, "a survival family", required=True)
+        pps_scale, pps_parameters = family_parameters(cells, pps_family, "pps_parameters")
     share = cells.expression("pfs_death_share")
     if family:
         _check_columns(cells, family, endpoint)
@@ -210,34 +203,10 @@ def _curve(
         use=use,
         source=source,
         place=row.place,
+        scale=scale,
+        pps_scale=pps_scale,
         **optional,
     )
-
-
-def _family(cells: RowReader, column: str, allowed: tuple[str, ...], *, required: bool) -> str:
-    text = cells.text(column)
-    if text in PLANNED_FAMILIES:
-        message = f"the family `{text}` comes with a later version; allowed: {', '.join(allowed)}"
-        cells.problem(column, message)
-        return ""
-    return cells.one_of(column, allowed, "a survival family", required=required)
-
-
-def _family_parameters(cells: RowReader, family: str, column: str) -> dict[str, Expression]:
-    """Read a family's parameters; one missing or unknown is a problem."""
-    found = cells.expressions(column)
-    if not family:
-        return found
-    wanted = FAMILIES[family]
-    written = {part.partition("=")[0].strip() for part in cells.text(column).split(";")} - {""}
-    allowed = ", ".join(wanted) or "none"
-    for name in sorted(written - set(wanted)):
-        hint = did_you_mean(name, wanted) or f"; it takes {allowed}"
-        cells.problem(column, f"`{name}` is not a parameter of {family}{hint}")
-    for name in wanted:
-        if name not in written:
-            cells.problem(column, f"the parameter `{name}` of {family} is missing")
-    return {name: found[name] for name in wanted if name in found}
 
 
 def _check_columns(cells: RowReader, family: str, endpoint: str) -> None:
