@@ -62,9 +62,10 @@ class GeneralisedF(Family):
         return result
 
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
-        return np.exp(self._log_density(time, *params) - self._log_survival(time, *params))
+        return np.exp(self.log_density(time, *params) - self._log_survival(time, *params))
 
-    def _log_density(self, time: FloatArray, *params: FloatArray) -> FloatArray:
+    def log_density(self, time: FloatArray, *params: FloatArray) -> FloatArray:
+        """Give ln f at times above 0; broadcasts."""
         mu, sigma, q, p = params
         delta, s1, s2 = _shapes(q, p)
         odds = delta * (np.log(time) - mu) / sigma + np.log(s1 / s2)
@@ -182,7 +183,8 @@ class Spline(Family):
             total = total + gamma * v
         return total
 
-    def _slope(self, x: FloatArray, params: Sequence[FloatArray]) -> FloatArray:
+    def slope(self, x: FloatArray, params: Sequence[FloatArray]) -> FloatArray:
+        """Give dη/dx at x = ln t; broadcasts."""
         gammas, knots = params[: self.knots], params[self.knots :]
         total: FloatArray = gammas[1] + 0.0 * x
         for gamma, v in zip(gammas[2:], self._bends(x, knots, 2), strict=True):
@@ -216,7 +218,7 @@ class Spline(Family):
 
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
         x = np.log(time)
-        eta, slope = self.linear(x, params), self._slope(x, params)
+        eta, slope = self.linear(x, params), self.slope(x, params)
         if self.scale == "hazard":
             by_eta = np.exp(eta)
         elif self.scale == "odds":

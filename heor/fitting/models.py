@@ -20,6 +20,7 @@ from heor.engine.survival import CURVES
 from heor.engine.survival_family import Family
 from heor.engine.survival_flexible import Spline
 from heor.fitting.data import SurvivalData
+from heor.fitting.density import log_density
 from heor.spec.parameters import FloatArray
 
 #: The parameter that carries the effect of a group, by family.
@@ -119,20 +120,25 @@ class Model:
             result = -np.log(share) * np.expm1(plain)
         return result
 
+    def log_density(
+        self, theta: FloatArray, time: FloatArray, group: NDArray[np.intp]
+    ) -> FloatArray:
+        """Give the logarithm of the density ``(subject,)``; that of a cured share has none."""
+        parameters = self.parameters(theta, group)
+        plain = log_density(self.family, time, parameters)
+        if not self.cure:
+            return plain
+        share = special.expit(theta[len(self.own)])
+        if self.cure == "mixture":
+            return np.asarray(np.log1p(-share) + plain)
+        failed = -np.expm1(self.family.log_survival(time, parameters))
+        return np.asarray(np.log(-np.log(share)) + plain + np.log(share) * failed)
+
     def log_hazard(
         self, theta: FloatArray, time: FloatArray, group: NDArray[np.intp]
     ) -> FloatArray:
         """Give the logarithm of the hazard ``(subject,)``."""
-        parameters = self.parameters(theta, group)
-        hazard = np.log(self.family.hazard(time, parameters))
-        if not self.cure:
-            return hazard
-        plain = self.family.log_survival(time, parameters)
-        share = special.expit(theta[len(self.own)])
-        if self.cure == "mixture":
-            whole = np.log(share + (1.0 - share) * np.exp(plain))
-            return np.asarray(np.log1p(-share) + hazard + plain - whole)
-        return np.asarray(np.log(-np.log(share)) + hazard + plain)
+        return self.log_density(theta, time, group) - self.log_survival(theta, time, group)
 
     def log_likelihood(self, theta: FloatArray, data: SurvivalData) -> float:
         """Sum of the subjects' log likelihoods; -inf where the numbers make no curve."""
@@ -141,23 +147,36 @@ class Model:
         return total if np.isfinite(total) else -np.inf
 
     def _log_likelihood(self, theta: FloatArray, data: SurvivalData) -> float:
-        exact, finite = data.exact, np.isfinite(data.upper)
-        start = self.log_survival(theta, data.lower, data.group)
-        each = start.copy()
-        if exact.any():
-            hazard = self.log_hazard(theta, data.lower[exact], data.group[exact])
-            excess = data.expected[exact]
-            if excess.any():
-                hazard = np.log(excess + np.exp(hazard))
-            each[exact] += hazard
-        between = finite & ~exact
-        if between.any():
-            end = self.log_survival(theta, data.upper[between], data.group[between])
-            each[between] += np.log(-np.expm1(end - start[between]))
+        exact = data.exact
+        total = self._seen(theta, data, exact) + self._not_seen(theta, data, ~exact)
         late = data.entry > 0
         if late.any():
-            each[late] -= self.log_survival(theta, data.entry[late], data.group[late])
-        return float((data.weight * each).sum())
+            entered = self.log_survival(theta, data.entry[late], data.group[late])
+            total -= float(data.weight[late] @ entered)
+        return total
+
+    def _seen(self, theta: FloatArray, data: SurvivalData, rows: NDArray[np.bool_]) -> float:
+        """Contribution of events seen."""
+        if not rows.any():
+            return 0.0
+        time, group, expected = data.lower[rows], data.group[rows], data.expected[rows]
+        each = self.log_density(theta, time, group)
+        if expected.any():
+            alive = self.log_survival(theta, time, group)
+            each = alive + np.log(expected + np.exp(each - alive))
+        return float(data.weight[rows] @ each)
+
+    def _not_seen(self, theta: FloatArray, data: SurvivalData, rows: NDArray[np.bool_]) -> float:
+        """Contribution of those censored, on the right, the left or in an interval."""
+        if not rows.any():
+            return 0.0
+        upper, group = data.upper[rows], data.group[rows]
+        each = self.log_survival(theta, data.lower[rows], group)
+        between = np.isfinite(upper)
+        if between.any():
+            end = self.log_survival(theta, upper[between], group[between])
+            each[between] += np.log(-np.expm1(end - each[between]))
+        return float(data.weight[rows] @ each)
 
     def to_unit(self, unit: float) -> tuple[FloatArray, FloatArray]:
         """Give A and b of θ = Aθ' + b, where θ' was fitted to times divided by ``unit``."""
@@ -182,17 +201,27 @@ class Model:
 
 
 def spline_knots(data: SurvivalData, inner: int) -> tuple[float, ...]:
-    """Knots on the scale of ln t: the first and last event seen and quantiles between them.
+    """Knots on the scale of ln t: the first and last event and quantiles between them.
+
+    An event in an interval counts at its middle, and each as many times as its weight.
 
     Raises
     ------
     ValueError
         When there are too few distinct event times.
     """
-    times = np.log(data.lower[data.exact])
-    low, high = float(times.min()), float(times.max())
-    shares = np.arange(1, inner + 1) / (inner + 1)
-    knots = (low, *map(float, np.quantile(times, shares)), high)
+    seen = np.isfinite(data.upper)
+    upper = data.upper[seen]
+    times = np.where(data.exact[seen], upper, (data.lower[seen] + upper) / 2)
+    order = np.argsort(times)
+    times, reached = np.log(times[order]), np.cumsum(data.weight[seen][order])
+    shares = np.arange(inner + 2) / (inner + 1)
+    place = shares * max(float(reached[-1]) - 1.0, 0.0)
+    last = len(times) - 1
+    below = np.minimum(np.searchsorted(reached, np.floor(place), side="right"), last)
+    above = np.minimum(np.searchsorted(reached, np.floor(place) + 1.0, side="right"), last)
+    part = place - np.floor(place)
+    knots = tuple(map(float, times[below] + part * (times[above] - times[below])))
     if any(b - a < 1e-8 for a, b in pairwise(knots)):
         raise ValueError("too few distinct event times for the knots")
     return knots
