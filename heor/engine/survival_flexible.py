@@ -185,6 +185,7 @@ class Spline(Family):
 
     def slope(self, x: FloatArray, params: Sequence[FloatArray]) -> FloatArray:
         """Give dη/dx at x = ln t; broadcasts."""
+        """Give the derivative of η by x; broadcasts."""
         gammas, knots = params[: self.knots], params[self.knots :]
         total: FloatArray = gammas[1] + 0.0 * x
         for gamma, v in zip(gammas[2:], self._bends(x, knots, 2), strict=True):
@@ -293,9 +294,9 @@ def _once(knot: FloatArray) -> FloatArray:
 
 
 def _where_rising(value: FloatArray, knots: Sequence[FloatArray]) -> FloatArray:
-    """Give the value where knots rise, NaN elsewhere: a guard of the trace names the draw."""
+    """Give the value where no knot falls, NaN elsewhere: the guard of curves names the draw."""
     for left, right in pairwise(knots):
-        value = np.where(left < right, value, np.nan)
+        value = np.where(left <= right, value, np.nan)
     return value
 
 
