@@ -132,7 +132,9 @@ def fit(
 
 def _maximum(model: Model, data: SurvivalData, name: str) -> Maximum:
     try:
-        return maximise(lambda theta: model.log_likelihood(theta, data), _starts(model, data))
+        return maximise(
+            lambda theta: model.log_likelihood(theta, data), _starts(model, data), data.events
+        )
     except ValueError as error:
         raise HeorError(f"{name}: {error}") from error
 

@@ -19,13 +19,22 @@ Function = Callable[[FloatArray], float]
 #: Steps of differences in units of the standard error.
 _STEP, _CURVATURE_STEP = 0.02, 0.12
 
-#: Newton steps, and the length of the last (in standard errors) that counts as none.
-_NEWTON_STEPS, _SMALL_STEP = 25, 1e-7
+#: Newton steps, the length (in standard errors) that counts as none, and that of a sound optimum.
+_NEWTON_STEPS, _SMALL_STEP, _SOUND_STEP = 40, 1e-8, 1e-3
 
-#: First and second derivative from values at ±1, ±2, ±3 steps, of sixth order.
+#: A step this long next to the one before asks for a new look at the curvature.
+_SLOW = 0.1
+
+#: Curvature below this (where 1 is that of the axes before) is none; relative rounding of values.
+_FLAT, _ROUNDING = 1e-6, 1e-13
+
+#: What stands for a likelihood of 0 on the way up.
+_WALL = 1e10
+
+#: First and second derivative from values at ±1, ±2, ±3 steps, of sixth order; and a rough second.
 _FIRST = np.array([3 / 4, -3 / 20, 1 / 60])
 _SECOND = np.array([3 / 2, -3 / 20, 1 / 90])
-_SECOND_MIDDLE = -49 / 18
+_ROUGH_SECOND = np.array([1.0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +61,16 @@ class Maximum:
     sound: bool
 
 
-def maximise(function: Function, starts: Sequence[FloatArray]) -> Maximum:
+def maximise(function: Function, starts: Sequence[FloatArray], size: float = 1.0) -> Maximum:
     """Find the largest value from several starts and check it.
+
+    Parameters
+    ----------
+    function : callable
+        The log likelihood of an array ``(parameter,)``; -inf where it has none.
+    starts : sequence of array ``(parameter,)``
+    size : float
+        Number of events, so that the way up does not depend on it.
 
     Raises
     ------
@@ -65,8 +82,7 @@ def maximise(function: Function, starts: Sequence[FloatArray]) -> Maximum:
     for start in starts:
         if not np.isfinite(function(start)):
             continue
-        theta = _climb(function, start)
-        value = function(theta)
+        theta, value = _climb(function, start, size)
         if value > highest + 1e-9:
             best, highest = theta, value
     if best is None:
@@ -74,63 +90,78 @@ def maximise(function: Function, starts: Sequence[FloatArray]) -> Maximum:
     return _polish(function, best)
 
 
-def _climb(function: Function, start: FloatArray) -> FloatArray:
+def _climb(function: Function, start: FloatArray, size: float) -> tuple[FloatArray, float]:
+    """Go up to where Newton's method takes over: quasi-Newton steps, else a simplex."""
+
     def negative(theta: FloatArray) -> float:
         value = function(theta)
-        return -value if np.isfinite(value) else 1e30
+        return -value / size if np.isfinite(value) else _WALL
 
-    simplex = optimize.minimize(
-        negative,
-        start,
-        method="Nelder-Mead",
-        options={"xatol": 1e-4, "fatol": 1e-5, "maxiter": 200 * len(start), "adaptive": True},
-    )
-    found = optimize.minimize(negative, simplex.x, method="BFGS", options={"gtol": 1e-4})
-    better = found if found.fun < simplex.fun else simplex
-    return np.asarray(better.x, dtype=float)
+    found = optimize.minimize(negative, start, method="BFGS", options={"gtol": 1e-3})
+    if not found.success:
+        patience = 200 * len(start)
+        simplex = optimize.minimize(
+            negative,
+            found.x,
+            method="Nelder-Mead",
+            options={"xatol": 1e-3, "fatol": 1e-6, "maxiter": patience, "adaptive": True},
+        )
+        found = simplex if simplex.fun < found.fun else found
+    return np.asarray(found.x, dtype=float), -float(found.fun) * size
 
 
 def _polish(function: Function, theta: FloatArray) -> Maximum:
-    """Newton steps with derivatives in directions of equal curvature."""
-    axes = _first_axes(function, theta)
-    value, step, sound = function(theta), np.inf, False
+    """Newton steps with derivatives in directions of equal curvature.
+
+    The curvature is looked at again only where a step did not shorten the next one tenfold.
+    """
+    axes, value = _first_axes(function, theta), function(theta)
+    sound, stale, previous = False, True, np.inf
     for _ in range(_NEWTON_STEPS):
-        hessian = curvature(function, theta, axes)
-        eigenvalues, turn = np.linalg.eigh(hessian)
-        if not np.isfinite(eigenvalues).all():
-            break
-        sound = bool((eigenvalues < -1e-6).all())
-        size = np.maximum(np.abs(eigenvalues), 1e-6)
-        axes = axes @ (turn / np.sqrt(size))
+        if stale:
+            axes, sound = _turned(axes, curvature(function, theta, axes, _ROUGH_SECOND))
+            previous = np.inf
         gradient = slope(function, theta, axes)
-        move = axes @ gradient if sound else axes @ np.clip(gradient, -1.0, 1.0)
         step = float(np.linalg.norm(gradient))
-        ahead = 1.0
-        while ahead > 1e-6 and not function(theta + ahead * move) >= value:
-            ahead /= 2
-        if ahead > 1e-6:
-            theta = theta + ahead * move
-            value = max(value, function(theta))
-        if sound and step < _SMALL_STEP:
+        if not np.isfinite(step) or (sound and step < _SMALL_STEP):
             break
-        if ahead <= 1e-6:
+        stale = not sound or step > _SLOW * previous
+        previous = step
+        move = axes @ (gradient if sound else np.clip(gradient, -1.0, 1.0))
+        ahead = _length(function, theta, value, move)
+        if ahead == 0.0:
             break
-    hessian = curvature(function, theta, axes)
-    eigenvalues, turn = np.linalg.eigh(hessian)
-    sound = bool(np.isfinite(eigenvalues).all() and (eigenvalues < -1e-6).all())
-    if sound:
-        root = axes @ (turn / np.sqrt(-eigenvalues))
-        covariance = root @ root.T
-    else:
-        covariance = np.full((len(theta), len(theta)), np.nan)
+        theta = theta + ahead * move
+        value = function(theta)
+    axes, sound = _turned(axes, curvature(function, theta, axes))
     step = float(np.linalg.norm(slope(function, theta, axes)))
     return Maximum(
         theta=theta,
-        value=function(theta),
-        covariance=covariance,
+        value=value,
+        covariance=axes @ axes.T if sound else np.full((len(theta), len(theta)), np.nan),
         step=step,
-        sound=sound and step < 1e-3,
+        sound=sound and step < _SOUND_STEP,
     )
+
+
+def _turned(axes: FloatArray, hessian: FloatArray) -> tuple[FloatArray, bool]:
+    """Directions along which the curvature is 1, and whether it is downwards in all of them."""
+    if not np.isfinite(hessian).all():
+        return axes, False
+    eigenvalues, turn = np.linalg.eigh(hessian)
+    size = np.maximum(np.abs(eigenvalues), _FLAT)
+    return axes @ (turn / np.sqrt(size)), bool((eigenvalues < -_FLAT).all())
+
+
+def _length(function: Function, theta: FloatArray, value: float, move: FloatArray) -> float:
+    """Share of a step that does not lead down, but for rounding; 0 where none does."""
+    least = value - _ROUNDING * (1.0 + abs(value))
+    ahead = 1.0
+    while ahead > 1e-6:
+        if function(theta + ahead * move) >= least:
+            return ahead
+        ahead /= 2
+    return 0.0
 
 
 def _first_axes(function: Function, theta: FloatArray) -> FloatArray:
@@ -166,13 +197,15 @@ def slope(function: Function, theta: FloatArray, axes: FloatArray) -> FloatArray
     return result / _STEP
 
 
-def curvature(function: Function, theta: FloatArray, axes: FloatArray) -> FloatArray:
+def curvature(
+    function: Function, theta: FloatArray, axes: FloatArray, weights: FloatArray = _SECOND
+) -> FloatArray:
     """Second derivatives along the columns of ``axes``, ``(axis, axis)``."""
     value, count = function(theta), axes.shape[1]
 
     def along(axis: FloatArray) -> float:
-        total = _SECOND_MIDDLE * value
-        for k, weight in enumerate(_SECOND, start=1):
+        total = -2.0 * float(weights.sum()) * value
+        for k, weight in enumerate(weights, start=1):
             ahead = function(theta + k * _CURVATURE_STEP * axis)
             behind = function(theta - k * _CURVATURE_STEP * axis)
             total += weight * (ahead + behind)
