@@ -86,6 +86,26 @@ class SurvivalData:
             expected=self.expected * unit,
         )
 
+    def distinct(self) -> SurvivalData:
+        """Give the same with equal rows made one, of their weight; sorted."""
+        columns = (self.expected, self.group, self.entry, self.upper, self.lower)
+        order = np.lexsort(columns)
+        new = np.zeros(len(self), dtype=bool)
+        new[:1] = True
+        for column in columns:
+            ordered = column[order]
+            new[1:] |= ordered[1:] != ordered[:-1]
+        first = order[new]
+        return SurvivalData(
+            lower=self.lower[first],
+            upper=self.upper[first],
+            entry=self.entry[first],
+            weight=np.add.reduceat(self.weight[order], np.flatnonzero(new)),
+            group=self.group[first],
+            groups=self.groups,
+            expected=self.expected[first],
+        )
+
 
 def right_censored(
     time: ArrayLike,

@@ -90,7 +90,7 @@ def _gengamma(
 
 
 def _stirling_rest(inverse: FloatArray) -> FloatArray:
-    """ln Γ(a) less its leading terms, a = 1/inverse; 0 where a is infinite."""
+    """Give ln Γ(a) less its leading terms, a = 1/inverse; 0 where a is infinite."""
     square = inverse * inverse
     series = np.zeros_like(square)
     for coefficient in reversed(_STIRLING):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import special
 
+from heor.engine.survival import CURVES
 from heor.errors import HeorError
 from heor.fitting.data import SurvivalData, kaplan_meier
-from heor.fitting.maximise import Maximum, maximise
+from heor.fitting.maximise import Maximum, climb, maximise, polish
 from heor.fitting.models import Model, make_model
 from heor.spec.parameters import FloatArray
+
+#: Place of ln P of a generalised F, its starts, one near the edge P = 0, and where P counts as 0.
+_P_PLACE, _LOG_P_STARTS, _LOG_P_NEAR, _LOG_P_EDGE = 3, (-2.0, -0.5), -7.0, -20.0
+
+#: A gain of the log likelihood below this does not speak for one more parameter.
+_NO_BETTER = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +40,8 @@ class Fit:
         The gradient vanishes and the Hessian is negative definite.
     step : float
         Newton step that remains, in standard errors.
+    limit : str
+        Name of the simpler family that this one has become, at the edge of its parameters.
     """
 
     model: Model
@@ -42,6 +52,7 @@ class Fit:
     events: float
     sound: bool
     step: float
+    limit: str = ""
 
     @property
     def estimates(self) -> dict[str, float]:
@@ -114,8 +125,8 @@ def fit(
         raise HeorError(
             f"{name}: {data.events:g} events are fewer than the {len(model.names)} numbers to fit"
         )
-    scaled, inside = data.scaled(unit), model.in_unit(unit)
-    found = _maximum(inside, scaled, name)
+    scaled, inside = data.distinct().scaled(unit), model.in_unit(unit)
+    found, limit = _maximum(inside, scaled, name)
     matrix, shift = model.to_unit(unit)
     exact = float(data.weight[data.exact].sum())
     return Fit(
@@ -127,16 +138,33 @@ def fit(
         events=data.events,
         sound=found.sound,
         step=found.step,
+        limit=limit,
     )
 
 
-def _maximum(model: Model, data: SurvivalData, name: str) -> Maximum:
+def _maximum(model: Model, data: SurvivalData, name: str) -> tuple[Maximum, str]:
+    """Maximise; a generalised F goes from the generalised gamma, which it may turn out to be."""
     try:
-        return maximise(
-            lambda theta: model.log_likelihood(theta, data), _starts(model, data), data.events
-        )
+        if name != "genf":
+            return _highest(model, data, _starts(model, data)), ""
+        simpler = replace(model, family=CURVES["gengamma"])
+        inner = _highest(simpler, data, _starts(simpler, data))
+        starts = [np.insert(inner.theta, _P_PLACE, log_p) for log_p in _LOG_P_STARTS]
+        likelihood = partial(model.log_likelihood, data=data)
+        theta, value = climb(likelihood, [*starts, *_starts(model, data)], data.events)
+        near_edge = likelihood(np.insert(inner.theta, _P_PLACE, _LOG_P_NEAR))
+        if value > inner.value + _NO_BETTER or near_edge > inner.value:
+            return polish(likelihood, theta), ""
     except ValueError as error:
         raise HeorError(f"{name}: {error}") from error
+    theta = np.insert(inner.theta, _P_PLACE, _LOG_P_EDGE)
+    unknown = np.full((len(theta), len(theta)), np.nan)
+    edge = Maximum(theta=theta, value=inner.value, covariance=unknown, step=np.inf, sound=False)
+    return edge, "gengamma"
+
+
+def _highest(model: Model, data: SurvivalData, starts: Sequence[FloatArray]) -> Maximum:
+    return maximise(partial(model.log_likelihood, data=data), starts, data.events)
 
 
 def _starts(model: Model, data: SurvivalData) -> list[FloatArray]:
@@ -180,7 +208,7 @@ def _own_starts(model: Model, data: SurvivalData) -> Sequence[Sequence[float]]:
     if name == "gengamma":
         return [[mean, spread, 0.1], [-rate, 0.0, 1.0], [-rate, 0.0, -0.5]]
     if name == "genf":
-        return [[mean, spread, 0.1, -2.0], [-rate, -0.3, 0.8, -1.0], [mean, spread, -0.5, 0.0]]
+        return [[-rate, -0.3, 0.8, -1.0], [mean, spread, -0.5, 0.0]]
     return _spline_starts(model, data)
 
 

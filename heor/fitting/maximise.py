@@ -28,6 +28,10 @@ _SLOW = 0.1
 #: Curvature below this (where 1 is that of the axes before) is none; relative rounding of values.
 _FLAT, _ROUNDING = 1e-6, 1e-13
 
+#: Where the curvature is not downwards, so many gains below this are none: the maximum lies at
+#: infinity.
+_NO_GAIN, _IDLE = 1e-6, 3
+
 #: What stands for a likelihood of 0 on the way up.
 _WALL = 1e10
 
@@ -77,20 +81,34 @@ def maximise(function: Function, starts: Sequence[FloatArray], size: float = 1.0
     ValueError
         When the function has no finite value at any start.
     """
+    theta, _ = climb(function, starts, size)
+    return polish(function, theta)
+
+
+def climb(
+    function: Function, starts: Sequence[FloatArray], size: float = 1.0
+) -> tuple[FloatArray, float]:
+    """Give the best place that is reached from the starts, near a maximum, and its value.
+
+    Raises
+    ------
+    ValueError
+        When the function has no finite value at any start.
+    """
     best: FloatArray | None = None
     highest = -np.inf
     for start in starts:
         if not np.isfinite(function(start)):
             continue
-        theta, value = _climb(function, start, size)
+        theta, value = _up(function, start, size)
         if value > highest + 1e-9:
             best, highest = theta, value
     if best is None:
         raise ValueError("the likelihood is 0 at every start")
-    return _polish(function, best)
+    return best, highest
 
 
-def _climb(function: Function, start: FloatArray, size: float) -> tuple[FloatArray, float]:
+def _up(function: Function, start: FloatArray, size: float) -> tuple[FloatArray, float]:
     """Go up to where Newton's method takes over: quasi-Newton steps, else a simplex."""
 
     def negative(theta: FloatArray) -> float:
@@ -110,13 +128,13 @@ def _climb(function: Function, start: FloatArray, size: float) -> tuple[FloatArr
     return np.asarray(found.x, dtype=float), -float(found.fun) * size
 
 
-def _polish(function: Function, theta: FloatArray) -> Maximum:
+def polish(function: Function, theta: FloatArray) -> Maximum:
     """Newton steps with derivatives in directions of equal curvature.
 
     The curvature is looked at again only where a step did not shorten the next one tenfold.
     """
     axes, value = _first_axes(function, theta), function(theta)
-    sound, stale, previous = False, True, np.inf
+    sound, stale, previous, idle = False, True, np.inf, 0
     for _ in range(_NEWTON_STEPS):
         if stale:
             axes, sound = _turned(axes, curvature(function, theta, axes, _ROUGH_SECOND))
@@ -132,7 +150,10 @@ def _polish(function: Function, theta: FloatArray) -> Maximum:
         if ahead == 0.0:
             break
         theta = theta + ahead * move
-        value = function(theta)
+        before, value = value, function(theta)
+        idle = idle + 1 if not sound and value - before < _NO_GAIN else 0
+        if idle == _IDLE:
+            break
     axes, sound = _turned(axes, curvature(function, theta, axes))
     step = float(np.linalg.norm(slope(function, theta, axes)))
     return Maximum(
