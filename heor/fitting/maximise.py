@@ -128,6 +128,7 @@ def _up(function: Function, start: FloatArray, size: float) -> tuple[FloatArray,
     return np.asarray(found.x, dtype=float), -float(found.fun) * size
 
 
+@np.errstate(all="ignore")
 def polish(function: Function, theta: FloatArray) -> Maximum:
     """Newton steps with derivatives in directions of equal curvature.
 

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from heor.engine import survival_math as sm
 from heor.engine.survival import CURVES
-from heor.engine.survival_family import Family
+from heor.engine.survival_family import LANDMARKS, Family
 from heor.engine.survival_flexible import Spline
 from heor.fitting.data import SurvivalData
 from heor.fitting.density import log_density
@@ -139,6 +140,36 @@ class Model:
     ) -> FloatArray:
         """Give the logarithm of the hazard ``(subject,)``."""
         return self.log_density(theta, time, group) - self.log_survival(theta, time, group)
+
+    def quantile(self, theta: FloatArray, failed: float, group: NDArray[np.intp]) -> FloatArray:
+        """Time by which a share has had the event ``(subject,)``; infinite where it never has."""
+        parameters = self.parameters(theta, group)
+        inner = failed
+        if self.cure:
+            share = float(special.expit(theta[len(self.own)]))
+            mixture = self.cure == "mixture"
+            inner = failed / (1.0 - share) if mixture else np.log1p(-failed) / np.log(share)
+        if inner >= 1.0:
+            return np.full(len(group), np.inf)
+        found = self.family.quantile(inner, parameters)
+        return np.broadcast_to(found, (len(group),))
+
+    def restricted_mean(self, theta: FloatArray, end: float, group: NDArray[np.intp]) -> float:
+        """Area under the curve of one subject from 0 to ``end``."""
+        parameters = [np.ravel(value)[0] for value in self.parameters(theta, group)]
+        if not self.cure:
+            return float(self.family.restricted_mean(parameters, end))
+        share = float(special.expit(theta[len(self.own)]))
+        if self.cure == "mixture":
+            plain = float(self.family.restricted_mean(parameters, end))
+            return share * end + (1.0 - share) * plain
+        level = np.log(share)
+        return sm.area_under(
+            lambda time: np.exp(-level * np.expm1(self.family.log_survival(time, parameters))),
+            self.family.quantile(LANDMARKS, parameters),
+            float(self.family.median(parameters)),
+            end,
+        )
 
     def log_likelihood(self, theta: FloatArray, data: SurvivalData) -> float:
         """Sum of the subjects' log likelihoods; -inf where the numbers make no curve."""
