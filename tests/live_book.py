@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from family_numbers import family_numbers, most_knots
 
 from heor.analyses.study_results import StudyResults
 from heor.engine.timeline import Timeline
@@ -20,7 +21,7 @@ from heor.report.sheets.scenarios_live import TITLE_SCENARIOS
 from heor.report.xlsx import writing
 from heor.spec.expressions import Expression
 from heor.spec.parameters import FloatArray
-from heor.spec.records import FAMILIES, UNITS_PER_YEAR, Spec
+from heor.spec.records import UNITS_PER_YEAR, Spec
 
 Value = float | str
 
@@ -81,8 +82,13 @@ def expected(spec: Spec, values: Mapping[str, float] | None = None) -> dict[str,
         for key in ("smr", "start_age", "male_share")
         if getattr(settings, key) is not None
     }
+    knots = most_knots(spec)
     for i, c in enumerate(spec.curves):
-        row: dict[str, Value] = {"id": c.id, "family": c.family, "pps_family": c.pps_family}
+        row: dict[str, Value] = {
+            "id": c.id,
+            "family": f"{c.family} {c.scale}".strip(),
+            "pps_family": f"{c.pps_family} {c.pps_scale}".strip(),
+        }
         row |= {"weight": number(c.weight, 1.0), "per year": UNITS_PER_YEAR[c.time_unit]}
         row |= {name: number(getattr(c, name), blank) for name, blank in NEUTRAL.items()}
         row |= {f"has_{n}": float(getattr(c, n) is not None) for n in ("hr_until", "km_until")}
@@ -90,9 +96,10 @@ def expected(spec: Spec, values: Mapping[str, float] | None = None) -> dict[str,
             ("p", c.family, c.parameters),
             ("q", c.pps_family, c.pps_parameters),
         ):
-            names = FAMILIES[family] if family else ()
-            filled = [number(given[name], 1.0) for name in names] + [1.0] * 3
-            row |= {f"{letter}{n + 1}": filled[n] for n in range(3)}
+            numbers = {name: number(e, 1.0) for name, e in given.items()}
+            filled = family_numbers(family, numbers, knots[letter])
+            filled += [1.0] * (3 - len(filled))
+            row |= {f"{letter}{n + 1}": value for n, value in enumerate(filled)}
         out |= {f"curves {i} {key}": value for key, value in row.items()}
         if c.use:
             out[f"row {c.strategy}.{c.endpoint}.{c.group}"] = i + 1.0

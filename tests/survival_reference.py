@@ -14,6 +14,12 @@ DIGITS = 50
 #: |Q| of a generalised gamma below which its density is integrated.
 _QUADRATURE_BELOW = 0.03
 
+#: Parameters of an incomplete beta function above which its density is integrated.
+_SERIES_BELOW = 300
+
+#: P of a generalised F below which no more digits than `DIGITS` are kept.
+_SMALL_P = 1e-3
+
 
 def _exp_minus(h):
     """e^-h, or 0 where no number of digits below could show it (and mpmath would labour)."""
@@ -104,6 +110,59 @@ def _tail_by_quadrature(density, w):
     return tail if side == 1 else 1 - tail
 
 
+def _genf(t, mu, sigma, q, p):
+    delta = mp.sqrt(q * q + 2 * p)
+    s1, s2 = 2 / (delta**2 + q * delta), 2 / (delta**2 - q * delta)
+    w = (mp.log(t) - mu) / sigma
+    constant = mp.log(delta) - mp.loggamma(s1) - mp.loggamma(s2) + mp.loggamma(s1 + s2)
+
+    def log_density(w):
+        odds = delta * w + mp.log(s1 / s2)
+        return constant + s1 * odds - (s1 + s2) * mp.log1p(mp.exp(odds))
+
+    if max(s1, s2) < _SERIES_BELOW:
+        odds = s1 / s2 * mp.exp(delta * w)
+        if odds > 1:
+            survival = mp.betainc(s2, s1, 0, 1 / (1 + odds), regularized=True)
+        else:
+            survival = 1 - mp.betainc(s1, s2, 0, odds / (1 + odds), regularized=True)
+    else:
+        survival = _tail_to_nothing(log_density, w)
+    return survival, mp.exp(log_density(w)) / (sigma * t)
+
+
+def _tail_to_nothing(log_density, w):
+    """Area right of w, by panels that grow until the density is e^-130 of that at w."""
+    side = 1 if w >= 0 else -1
+    ends, step = [w], mp.mpf(1) / 4
+    while log_density(ends[-1]) > log_density(w) - 130:
+        ends.append(ends[-1] + side * step)
+        step *= mp.mpf("1.4")
+    level = log_density(w)
+    tail = mp.exp(level) * mp.quad(lambda v: mp.exp(log_density(v) - level), ends) * side
+    return tail if side == 1 else 1 - tail
+
+
+def _spline(scale):
+    def survival(t, *params):
+        gammas, knots = params[: len(params) // 2], params[len(params) // 2 :]
+        x, low, high = mp.log(t), knots[0], knots[-1]
+        eta, slope = gammas[0] + gammas[1] * x, gammas[1]
+        for gamma, knot in zip(gammas[2:], knots[1:-1], strict=True):
+            share = (high - knot) / (high - low)
+            parts = ((1, knot), (-share, low), (share - 1, high))
+            eta += gamma * sum(weight * max(x - at, 0) ** 3 for weight, at in parts)
+            slope += gamma * sum(3 * weight * max(x - at, 0) ** 2 for weight, at in parts)
+        if scale == "hazard":
+            return _exp_minus(mp.exp(eta)), mp.exp(eta) * _exp_minus(mp.exp(eta)) * slope / t
+        if scale == "odds":
+            left = 1 / (1 + mp.exp(eta))
+            return left, left * (1 - left) * slope / t
+        return mp.ncdf(-eta), mp.npdf(eta) * slope / t
+
+    return survival
+
+
 _FAMILIES = {
     "exponential": lambda t, rate: (mp.exp(-rate * t), rate * mp.exp(-rate * t)),
     "weibull": _weibull,
@@ -112,12 +171,17 @@ _FAMILIES = {
     "lognormal": _lognormal,
     "gamma": _gamma,
     "gengamma": _gengamma,
+    "genf": _genf,
+    **{f"spline {scale}": _spline(scale) for scale in ("hazard", "odds", "normal")},
 }
 
 
 def survival_and_density(family: str, params: Sequence[float], time: float):
-    """S and density at ``time`` > 0 as mpmath numbers."""
+    """S and density at ``time`` > 0 as mpmath numbers; a spline is called ``spline odds 3``."""
+    if family.startswith("spline"):
+        family = family.rpartition(" ")[0]
     # guard digits: where P or Q is tiny it may have been found as one minus the other
-    guard = 20 if family == "gengamma" and 0 < abs(params[2]) < _QUADRATURE_BELOW else 60
+    integrated = family == "gengamma" and 0 < abs(params[2]) < _QUADRATURE_BELOW
+    guard = 20 if integrated else 0 if family == "genf" and params[3] < _SMALL_P else 60
     with mp.workdps(DIGITS + guard):
         return _FAMILIES[family](mp.mpf(time), *(mp.mpf(p) for p in params))

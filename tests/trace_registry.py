@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from family_numbers import family_numbers, most_knots
 
 from heor.engine.evaluate import traces
 from heor.engine.timeline import Timeline
@@ -22,7 +23,7 @@ from heor.report.sheets.constants import CONSTANTS, Constants
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import Book, Sheet, Style, writing
 from heor.spec.parameters import Draws
-from heor.spec.records import FAMILIES, UNITS_PER_YEAR, Curve, Spec
+from heor.spec.records import UNITS_PER_YEAR, Curve, Spec
 
 INPUT = Style("input")
 NEUTRAL = {
@@ -80,6 +81,7 @@ class Registry:
     def __init__(self, ctx: Context, sheet: Sheet, draws: Draws) -> None:
         self.ctx, self.sheet, self.draws = ctx, sheet, draws
         self.row, self.column = 0, 3
+        self.knots = most_knots(ctx.results.spec)
 
     def put(self, key: str, value: float | str) -> None:
         self.sheet.text(self.row, 0, key)
@@ -113,8 +115,8 @@ class Registry:
     def curve(self, c: Curve) -> dict[str, float | str]:
         row: dict[str, float | str] = {
             "id": c.id,
-            "family": c.family,
-            "pps_family": c.pps_family,
+            "family": f"{c.family} {c.scale}".strip(),
+            "pps_family": f"{c.pps_family} {c.pps_scale}".strip(),
             "per year": UNITS_PER_YEAR[c.time_unit],
             "weight": number(c.weight, self.draws),
             "has_hr_until": float(c.hr_until is not None),
@@ -127,11 +129,12 @@ class Registry:
             ("p", c.family, c.parameters),
             ("q", c.pps_family, c.pps_parameters),
         ):
-            names = FAMILIES.get(family, ())
-            for place in range(3):
-                known = place < len(names)
-                value = number(given[names[place]], self.draws) if known else 1.0
-                row[f"{mark}{place + 1}"] = value
+            values = {name: number(e, self.draws) for name, e in given.items()}
+            numbers = family_numbers(family, values, self.knots[mark])
+            row |= {
+                f"{mark}{place + 1}": value
+                for place, value in enumerate(numbers + [1.0] * (16 - len(numbers)))
+            }
         return row
 
 

@@ -13,7 +13,7 @@ parameters that must be above 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -375,34 +375,31 @@ CURVES: Mapping[str, Family] = {
 }
 
 
-def family_of(name: str, scale: str = "", parameters: Collection[str] = ()) -> Family:
+def family_of(name: str, scale: str = "", knots: int = 0) -> Family:
     """Give the family of a row: one of `CURVES`, or a spline by its scale and its knots.
 
     Parameters
     ----------
     name : str
         A key of `CURVES`, or ``spline``.
-    scale : str
-        Of a spline.
-    parameters : collection of str
-        Names of a spline's parameters: as many ``gamma`` as ``knot``.
+    scale, knots : str, int
+        Of a spline: its scale, and its number of knots, those at its ends included.
     """
-    return spline(scale, len(parameters) // 2) if name == SPLINE else CURVES[name]
+    return _spline(scale, knots) if name == SPLINE else CURVES[name]
 
 
 def family_of_curve(curve: Curve) -> Family:
     """Give the family of a curve that has one of its own."""
-    return family_of(curve.family, curve.scale, curve.parameters)
+    return family_of(curve.family, curve.scale, len(curve.parameters) // 2)
 
 
 def family_after(curve: Curve) -> Family:
     """Give the family of survival after progression."""
-    return family_of(curve.pps_family, curve.pps_scale, curve.pps_parameters)
+    return family_of(curve.pps_family, curve.pps_scale, len(curve.pps_parameters) // 2)
 
 
 @cache
-def spline(scale: str, knots: int) -> Spline:
-    """Give the spline of a scale and a number of knots, those at its ends included."""
+def _spline(scale: str, knots: int) -> Spline:
     return Spline(scale, knots)
 
 

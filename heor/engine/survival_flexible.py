@@ -55,23 +55,34 @@ class GeneralisedF(Family):
         delta, s1, s2 = _shapes(q, p)
         odds = delta * (np.log(time) - mu) / sigma + np.log(s1 / s2)
         alive, failed = _tails(odds, s1, s2)
-        # far in the tail I_x(a, b) is x^a/(a B(a, b)) to first order
-        tail = s2 * special.log_expit(-odds) - np.log(s2) - special.betaln(s2, s1)
-        near: FloatArray = np.where(failed < 0.5, np.log1p(-failed), np.log(alive))
-        result: FloatArray = np.where(alive > 1e-290, near, tail)
+        result: FloatArray = np.where(failed < 0.5, np.log1p(-failed), np.log(alive))
+        far = alive < 1e-290
+        if far.any():
+            s1, s2 = (np.broadcast_to(shape, far.shape)[far] for shape in (s1, s2))
+            result[far] = sm.log_beta_lower(s2, s1, special.log_expit(-odds[far]))
         return result
 
     def _hazard(self, time: FloatArray, *params: FloatArray) -> FloatArray:
         return np.exp(self.log_density(time, *params) - self._log_survival(time, *params))
 
     def log_density(self, time: FloatArray, *params: FloatArray) -> FloatArray:
-        """Give ln f at times above 0; broadcasts."""
+        """Give ln f at times above 0.
+
+        With v = δw, n = s1 + s2 and x = s1/n it is ln(δ/(σt)) + s1 v - n ln(1 + x(e^v - 1)) less
+        what Stirling's formula leaves of the beta function: nothing cancels where P is small.
+        """
         mu, sigma, q, p = params
         delta, s1, s2 = _shapes(q, p)
-        odds = delta * (np.log(time) - mu) / sigma + np.log(s1 / s2)
-        scale = np.log(delta / (sigma * time)) - special.betaln(s1, s2)
-        inner: FloatArray = s1 * special.log_expit(odds) + s2 * special.log_expit(-odds)
-        total: FloatArray = scale + inner
+        turned = s2 < s1
+        first, second = np.where(turned, s2, s1), np.where(turned, s1, s2)
+        v = np.where(turned, -delta, delta) * (np.log(time) - mu) / sigma
+        n = 2.0 / p
+        share = first / n
+        near = first * v - n * np.log1p(share * np.expm1(np.minimum(v, _LIMIT)))
+        inner = np.where(v < _LIMIT, near, -second * v - n * np.log(share))
+        rest = sm.stirling_rest(n) - sm.stirling_rest(s1) - sm.stirling_rest(s2)
+        level = 0.5 * np.log(share * second / (2.0 * np.pi)) + rest
+        total: FloatArray = np.log(delta / (sigma * time)) + inner + level
         return total
 
     def _quantile(self, failed: FloatArray, *params: FloatArray) -> FloatArray:
@@ -237,6 +248,7 @@ class Spline(Family):
             alive = self._log_of(self.linear(middle, params)) > goal
             low, high = np.where(alive, middle, low), np.where(alive, high, middle)
         never = self._log_of(self.linear(np.full(failed.shape, 700.0), params)) > goal
+        never |= failed >= 1
         return np.where(failed <= 0, 0.0, np.where(never, np.inf, np.exp((low + high) / 2)))
 
     def _area(self, params: Sequence[ArrayLike], limit: float) -> float:

@@ -12,6 +12,14 @@ from scipy import special
 if TYPE_CHECKING:
     from heor.spec.parameters import FloatArray
 
+#: From this order on Stirling's series serves, with the coefficients of 1/a, 1/a³, ….
+_STIRLING_FROM = 16.0
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)
+_HALF_LOG_2PI = 0.5 * float(np.log(2.0 * np.pi))
+
+#: Most steps of the continued fraction of the incomplete beta function.
+_MOST_FRACTIONS = 2000
+
 #: Below this |Q| the generalised gamma is computed by Temme's expansion: the incomplete gamma
 #: function of order 1/Q² would be inexact (Python) or fail to converge (spreadsheets).
 SMALL_Q = 0.01
@@ -289,3 +297,36 @@ def area_under(
     times = np.exp(edges[:-1, None] + half * (1.0 + _NODES))
     panels = np.einsum("ij,j->i", half * times * survival(times), _WEIGHTS)
     return start + float(panels.sum())
+
+
+def log_beta_lower(a: FloatArray, b: FloatArray, log_x: FloatArray) -> FloatArray:
+    """Logarithm of I_x(a, b) in its lower tail, x < a/(a + b), also where it underflows.
+
+    The continued fraction of DLMF 8.17.22 by Lentz' method; arrays of one shape.
+    """
+    x = np.exp(log_x)
+    top = 1.0 / (1.0 - (a + b) * x / (a + 1.0))
+    value, bottom = top, np.ones_like(x)
+    for m in range(1, _MOST_FRACTIONS):
+        before = value
+        for numerator in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            top = 1.0 / (1.0 + numerator * top)
+            bottom = 1.0 + numerator / bottom
+            value = value * top * bottom
+        if np.all(np.abs(value - before) <= 1e-15 * np.abs(value)):
+            break
+    front = a * log_x + b * np.log1p(-x) - np.log(a) - special.betaln(a, b)
+    return front + np.log(value)
+
+
+def stirling_rest(a: FloatArray) -> FloatArray:
+    """What Stirling's formula leaves of ln Γ(a): ln Γ(a) - (a - 1/2) ln a + a - ln(2π)/2."""
+    inverse = 1.0 / np.maximum(a, _STIRLING_FROM)
+    series = inverse * polynomial(_STIRLING, inverse * inverse)
+    below = np.minimum(a, _STIRLING_FROM)
+    exact = special.gammaln(below) - (below - 0.5) * np.log(below) + below - _HALF_LOG_2PI
+    rest: FloatArray = np.where(a > _STIRLING_FROM, series, exact)
+    return rest

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from family_numbers import family_called
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from heor.engine.mortality import survivors
-from heor.engine.survival import CURVES
 from heor.spec.records import LifeTable
 
 YEARS = np.arange(0, 300) * 0.1
@@ -29,6 +29,20 @@ PARAMETERS: dict[str, st.SearchStrategy[tuple[float, ...]]] = {
     "lognormal": st.tuples(between(-3.0, 4.0), between(0.1, 3.0)),
     "gamma": st.tuples(between(0.1, 50.0), between(0.02, 20.0)),
     "gengamma": st.tuples(between(-3.0, 4.0), between(0.1, 3.0), SHAPE_Q),
+    "genf": st.tuples(between(-3.0, 4.0), between(0.1, 3.0), SHAPE_Q, between(1e-3, 10.0)),
+    **{
+        f"spline {scale} 4": st.tuples(
+            between(-3.0, 1.0),
+            between(0.5, 2.0),
+            between(-0.02, 0.02),
+            between(-0.02, 0.02),
+            between(-3.0, -2.0),
+            between(-1.5, -0.5),
+            between(0.0, 0.8),
+            between(1.0, 2.0),
+        )
+        for scale in ("hazard", "odds", "normal")
+    },
 }
 CASE = st.sampled_from(sorted(PARAMETERS)).flatmap(
     lambda family: st.tuples(st.just(family), st.lists(PARAMETERS[family], min_size=1, max_size=5))
@@ -39,7 +53,9 @@ def survival(family: str, rows: list[tuple[float, ...]], years: np.ndarray) -> n
     with np.errstate(divide="ignore"):
         log_years = np.log(years)
     columns = [np.array(column)[:, None] for column in zip(*rows, strict=True)]
-    return CURVES[family].survival(years, log_years, columns, np.empty((len(rows), len(years))))
+    return family_called(family).survival(
+        years, log_years, columns, np.empty((len(rows), len(years)))
+    )
 
 
 @given(CASE)
@@ -64,7 +80,7 @@ def test_quantile_inverts_survival(
     case: tuple[str, list[tuple[float, ...]]], failed: float
 ) -> None:
     family, rows = case
-    time = float(CURVES[family].quantile(failed, rows[0]))
+    time = float(family_called(family).quantile(failed, rows[0]))
     if np.isfinite(time) and time > 0:
         left = survival(family, [rows[0]], np.array([time]))[0, 0]
         assert left == pytest.approx(1 - failed, rel=1e-10)
@@ -84,7 +100,10 @@ def test_unit_of_time_does_not_matter(
     }
     if family == "gompertz":
         stretch["shape"] = stretch["rate"]
-    curve = CURVES[family]
+    stretch |= {f"knot{place}": stretch["mu"] for place in range(1, 5)}
+    if family.startswith("spline"):
+        stretch["gamma0"] = lambda value: value - rows[0][1] * np.log(factor)
+    curve = family_called(family)
     stretched = [
         stretch.get(name, float)(value)
         for name, value in zip(curve.parameters, rows[0], strict=True)

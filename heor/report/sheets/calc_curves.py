@@ -6,23 +6,23 @@ a candidate may differ from another in family, unit and modifiers (methods 1.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from heor.engine.survival import CURVES, step_excel, step_survival
-from heor.report.live import Term, choose, every, exp, ln, put, some, where
+from heor.engine.survival import step_excel, step_survival
+from heor.report.live import Term, every, exp, put, some, where
 from heor.report.lookup import index
+from heor.report.sheets.families import FEWEST, AddStep, Layout, family_formula, form_of, layout_of
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import AFTER_HEADER, BOLD, HEADER, NOTE, TITLE, Sheet, Style
-from heor.spec.parameters import FloatArray
 from heor.spec.records import Curve, KaplanMeier, Spec
 
 TITLE_CURVES = "Calc Curves"
 
 KAPLAN_MEIER, POST_PROGRESSION = "kaplan_meier", "post_progression"
-EXPONENTIAL, GENGAMMA = "exponential", "gengamma"
+EXPONENTIAL = "exponential"
 
 #: Row of the headings, and the notes above them.
 _NOTES, _HEADING = 3, 4
@@ -35,9 +35,7 @@ _COLUMNS = {
     "family": "Family",
     "weight": "Weight",
     "per year": "Time units per year",
-    "p1": "Family parameter 1",
-    "p2": "Family parameter 2",
-    "p3": "Family parameter 3",
+    "p": "Family number",
     "delay": "Delay",
     "acceleration": "Acceleration factor",
     "hazard_ratio": "Hazard ratio",
@@ -50,19 +48,20 @@ _COLUMNS = {
     "km_until": "Kaplan-Meier until",
     "has_km_until": "Kaplan-Meier first (1: yes)",
     "pps_family": "Family after progression",
-    "q1": "Parameter 1 after progression",
-    "q2": "Parameter 2 after progression",
-    "q3": "Parameter 3 after progression",
+    "q": "Number after progression",
     "pfs_death_share": "Deaths among PFS events",
 }
 #: Those of candidates that build OS from PFS.
-_AFTER = ("pps_family", "q1", "q2", "q3", "pfs_death_share")
+_AFTER = ("pps_family", "pfs_death_share")
 _TEXTS = ("id", "family", "pps_family")
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the candidates of a slot, taken together, need: a column each on the trace sheet."""
+    """What the candidates of a slot, taken together, need: a column each on the trace sheet.
+
+    Families are named by their form, a spline with its scale.
+    """
 
     families: tuple[str, ...]
     pps_families: tuple[str, ...]
@@ -75,8 +74,8 @@ class Needs:
 
     @property
     def parametric(self) -> tuple[str, ...]:
-        """Families with a formula of their own."""
-        return tuple(f for f in self.families if f in CURVES)
+        """Forms with a formula in t."""
+        return tuple(f for f in self.families if f not in (KAPLAN_MEIER, POST_PROGRESSION))
 
     @property
     def post_progression(self) -> bool:
@@ -103,6 +102,10 @@ class Slot:
         """Cell of the sheet ``Calc Curves`` with a number of the candidate in use."""
         return ctx.live[f"curve {self.name} {key}"]
 
+    def numbers(self, ctx: Context, layout: Layout) -> list[Term]:
+        """Cells of the numbers of the family in use."""
+        return [self.cell(ctx, column) for column in layout.columns]
+
 
 def slots_of(spec: Spec, strategy: str) -> dict[tuple[str, str], Slot]:
     """Give a strategy's slots by (endpoint, group): inner endpoints first, ``os`` last."""
@@ -124,8 +127,10 @@ def slots_of(spec: Spec, strategy: str) -> dict[tuple[str, str], Slot]:
 def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
     after = any(c.family == POST_PROGRESSION for c in candidates)
     return Needs(
-        families=tuple(dict.fromkeys(c.family for c in candidates)),
-        pps_families=tuple(dict.fromkeys(c.pps_family for c in candidates if c.pps_family)),
+        families=tuple(dict.fromkeys(form_of(c) for c in candidates)),
+        pps_families=tuple(
+            dict.fromkeys(form_of(c, after=True) for c in candidates if c.pps_family)
+        ),
         kaplan_meier=any(c.family == KAPLAN_MEIER or c.km_until is not None for c in candidates),
         km_first=any(c.km_until is not None for c in candidates),
         hazard_ratio=any(c.hazard_ratio is not None for c in candidates),
@@ -134,73 +139,6 @@ def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
         or (after and pfs is not None and pfs.needs.cure),
         early=any(c.early_mortality is not None for c in candidates),
     )
-
-
-#: Writes a step of a formula into cells of its own, with a note, and gives the cell to go on with.
-AddStep = Callable[[str, Term, str], Term]
-
-
-def family_formula(
-    ctx: Context,
-    families: Sequence[str],
-    chosen: Term,
-    parameters: Sequence[Term],
-    time: Term,
-    add: AddStep,
-) -> Term:
-    """Give S(time) of the chosen family, one of ``families``; 1 where it is none of them.
-
-    The generalised gamma's formula is long: its deviate w, Qw and, beside other families, its S
-    get cells of their own.
-    """
-    cells = {**dict(zip(_OPERANDS, (p.text for p in parameters), strict=True)), _TIME: time.text}
-    if GENGAMMA in families:
-        in_use = every(chosen.equals(GENGAMMA), time > 0)
-        mu, sigma, q = parameters
-        deviate = add("w", where(in_use, (ln(time) - mu) / sigma, 0), "Step 1: w = (ln u − μ)/σ")
-        cells[_TWIST], cells[_DEVIATE] = add("Qw", q * deviate, "Step 1: Q·w").text, deviate.text
-    cases = []
-    for name in families:
-        text = ctx.constants.lift(_text(name), f"Number in the {name} formula (methods 2)")
-        case = Term(_filled(text, cells), _value(name, chosen, parameters, time))
-        if name == GENGAMMA and len(families) > 1:
-            own = where(chosen.equals(GENGAMMA), case, 1)
-            case = add("S gengamma", own, "Step 1: the generalised gamma; 1 where not in use")
-        cases.append((name, case))
-    return choose(chosen, cases, 1)
-
-
-#: Words that stand for cells in a family's formula until the cells take their place.
-_OPERANDS, _TIME = ("first_", "second_", "third_"), "time_"
-_DEVIATE = f"((LN({_TIME})-{_OPERANDS[0]})/{_OPERANDS[1]})"
-_TWIST = f"{_OPERANDS[2]}*{_DEVIATE}"
-
-
-def _text(name: str) -> str:
-    """Formula of a family over `_OPERANDS` and `_TIME`."""
-    family = CURVES[name]
-    return family.excel(_OPERANDS[: len(family.parameters)], _TIME)
-
-
-def _filled(text: str, cells: Mapping[str, str]) -> str:
-    """Put cells in the place of what stands for them, the longest first."""
-    for words in sorted(cells, key=len, reverse=True):
-        text = text.replace(words, cells[words])
-    return text
-
-
-def _value(name: str, chosen: Term, parameters: Sequence[Term], time: Term) -> FloatArray:
-    """Survival by the engine's family; of no meaning where another family is chosen."""
-    times = np.atleast_1d(np.asarray(time.value, dtype=float))
-    if chosen.value != name:
-        return np.ones(np.shape(time.value))
-    family = CURVES[name]
-    values = [np.array([[float(p.value)]]) for p in parameters[: len(family.parameters)]]
-    with np.errstate(divide="ignore"):
-        log_times = np.log(times)
-    survival = np.empty((1, len(times)))
-    family.survival(times, log_times, values, survival)
-    return survival.reshape(np.shape(time.value))
 
 
 def observed(ctx: Context, slot: Slot, years: Term) -> Term:
@@ -236,18 +174,20 @@ def write_curves(ctx: Context, sheet: Sheet) -> None:
         NOTE,
     )
     sheet.text(2, 0, "A blank cell of the table counts as the number that changes nothing.", NOTE)
+    columns = _columns(ctx.results.spec)
     row = _HEADING + 1
     lacking = 0.0
     for strategy in ctx.strategies:
         slots = slots_of(ctx.results.spec, strategy)
         for slot in slots.values():
-            _write_slot(ctx, sheet, row, slot, slots.get(("pfs", slot.group)))
+            _write_slot(ctx, sheet, row, columns, slot, slots.get(("pfs", slot.group)))
             lacking += slot.cell(ctx, "lacking").value
             row += 1
-    _headings(sheet)
-    count = Term(f"SUM({sheet.range(_HEADING + 1, _LACKING, row - 1, _LACKING)})", lacking)
+    _headings(sheet, columns, _number_notes(ctx.results.spec) | _DERIVED_NOTES)
+    place = _FIRST + len(columns) + list(_DERIVED).index("lacking")
+    count = Term(f"SUM({sheet.range(_HEADING + 1, place, row - 1, place)})", lacking)
     sheet.text(row + 1, 0, "Curves in use that need a step this workbook has no column for", BOLD)
-    ctx.live["steps missing"] = put(sheet, row + 1, _LACKING, count, _NUMBER)
+    ctx.live["steps missing"] = put(sheet, row + 1, place, count, _NUMBER)
     sheet.freeze(_HEADING + 1, 3)
     sheet.print_setup(repeat=(_HEADING, _HEADING), large=True)
 
@@ -260,6 +200,9 @@ _DERIVED = {
     "w": "Deviate w at τ",
     "Qw": "Q·w at τ",
     "S gengamma": "Generalised gamma at τ",
+    "ln u": "ln τ",
+    "η": "η at τ",
+    "S genf": "Generalised F at τ",
     "tail": "S(τ)",
     "join": "Tail × this after Kaplan-Meier",
     "cure": "Cured share in use",
@@ -271,43 +214,77 @@ _DERIVED_NOTES = {
     "w": "Of the generalised gamma, τ the end of Kaplan-Meier",
     "Qw": "Of the generalised gamma",
     "S gengamma": "Where it stands beside other families",
+    "ln u": "Of a spline, τ the end of Kaplan-Meier",
+    "η": "Of a spline",
+    "S genf": "Where it stands beside other families",
     "tail": "The family at τ, methods 1.6",
     "join": "KM(τ)/S(τ), methods 1.6",
     "cure": "That of the PFS where OS is built from it",
     "lacking": "A family or modifier that no candidate had when heor wrote this; run it again",
 }
-_LACKING = _FIRST + len(_COLUMNS) + len(_DERIVED) - 1
 
 
-def _headings(sheet: Sheet) -> None:
-    names = ("Strategy", "Endpoint", "Group", "Row in curves", *_COLUMNS.values())
+def _number_notes(spec: Spec) -> dict[str, str]:
+    """Notes on the numbers of families that have many."""
+    notes = {}
+    for layout in (layout_of(spec), layout_of(spec, after=True)):
+        if layout.knots:
+            notes[layout.columns[0]] = "Of a spline: γ0, γ1, …, then its knots, as ln t"
+        if layout.count > FEWEST:
+            notes[layout.columns[1]] = "After its parameters what a family derives of them"
+    return notes
+
+
+def _columns(spec: Spec) -> dict[str, str]:
+    """Columns of ``curves`` that slots show: as many numbers as the families of the study have."""
+    found: dict[str, str] = {}
+    for key, heading in _COLUMNS.items():
+        if key in ("p", "q"):
+            names = layout_of(spec, after=key == "q").columns
+            found |= {name: f"{heading} {place}" for place, name in enumerate(names, start=1)}
+        else:
+            found[key] = heading
+    return found
+
+
+def _headings(sheet: Sheet, columns: Mapping[str, str], notes: Mapping[str, str]) -> None:
+    names = ("Strategy", "Endpoint", "Group", "Row in curves", *columns.values())
     for column, name in enumerate((*names, *_DERIVED.values())):
         text = column < 3 or name in [_COLUMNS[key] for key in _TEXTS]
         left = AFTER_HEADER if column > 3 else HEADER
         sheet.text(_HEADING, column, name, left if text else Style("header", align="right"))
-    for column, key in enumerate(_DERIVED, start=len(names)):
-        sheet.text(_NOTES, column, _DERIVED_NOTES[key], Style("note", wrap=True))
+    for column, key in enumerate((*columns, *_DERIVED), start=_FIRST):
+        if key in notes:
+            sheet.text(_NOTES, column, notes[key], Style("note", wrap=True))
     sheet.height(_NOTES, 66)
     sheet.height(_HEADING, 56)
-    widths = [30 if key == "id" else 15 if key in _TEXTS else 11 for key in _COLUMNS]
+    widths = [30 if key == "id" else 15 if key in _TEXTS else 11 for key in columns]
     sheet.widths((16, 10, 15, 8, *widths, *([12] * len(_DERIVED))))
 
 
-def _write_slot(ctx: Context, sheet: Sheet, row: int, slot: Slot, pfs: Slot | None) -> None:
+def _write_slot(
+    ctx: Context,
+    sheet: Sheet,
+    row: int,
+    columns: Mapping[str, str],
+    slot: Slot,
+    pfs: Slot | None,
+) -> None:
     for column, text in enumerate((slot.strategy, slot.endpoint, slot.group)):
         sheet.text(row, column, text)
     chosen = put(sheet, row, 3, ctx.live[f"row {slot.name}"], Style("link", align="right"))
     known = f"curve {slot.name}"
     column = _FIRST
-    for key in _COLUMNS:
-        if slot.needs.post_progression or key not in _AFTER:
+    after = (*_AFTER, *layout_of(ctx.results.spec, after=True).columns)
+    for key in columns:
+        if slot.needs.post_progression or key not in after:
             term = index(ctx.live[f"curves {key}"], chosen)
             if key == "pps_family":
                 term = where(slot.cell(ctx, "family").equals(POST_PROGRESSION), term, "none")
             style = _TEXT if key in _TEXTS else _NUMBER
             ctx.live[f"{known} {key}"] = put(sheet, row, column, term, style)
         column += 1
-    write = _Derived(ctx, sheet, row, slot)
+    write = _Derived(ctx, sheet, row, column, slot)
     if EXPONENTIAL in slot.needs.pps_families:
         write("stay", exp(-_step(ctx, slot)))
         write("arrive", _arrive(ctx, _step(ctx, slot)))
@@ -326,10 +303,11 @@ class _Derived:
     ctx: Context
     sheet: Sheet
     row: int
+    first: int
     slot: Slot
 
     def __call__(self, key: str, term: Term) -> Term:
-        column = _FIRST + len(_COLUMNS) + list(_DERIVED).index(key)
+        column = self.first + list(_DERIVED).index(key)
         result = put(self.sheet, self.row, column, term, _NUMBER)
         self.ctx.live[f"curve {self.slot.name} {key}"] = result
         return result
@@ -354,8 +332,9 @@ def _arrive(ctx: Context, step: Term) -> Term:
 def _tail(ctx: Context, slot: Slot, add: AddStep) -> Term:
     """S(τ) of the family that goes on after the Kaplan-Meier curve."""
     family, until = slot.cell(ctx, "family"), slot.cell(ctx, "km_until")
-    parameters = [slot.cell(ctx, f"p{place}") for place in (1, 2, 3)]
-    return family_formula(ctx, slot.needs.parametric, family, parameters, until, add)
+    layout = layout_of(ctx.results.spec)
+    numbers = slot.numbers(ctx, layout)
+    return family_formula(ctx, layout, slot.needs.parametric, family, numbers, until, add)
 
 
 def _join(ctx: Context, slot: Slot) -> Term:

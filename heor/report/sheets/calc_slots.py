@@ -18,9 +18,9 @@ from heor.report.sheets.calc_curves import (
     KAPLAN_MEIER,
     POST_PROGRESSION,
     Slot,
-    family_formula,
     observed,
 )
+from heor.report.sheets.families import family_formula, layout_of
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import Style
 from heor.spec.parameters import FloatArray
@@ -131,10 +131,15 @@ class SlotWriter:
         )
         curve = None
         if needs.parametric:
-            parameters = [self.cell(f"p{place}") for place in (1, 2, 3)]
-            family = self.cell("family")
+            layout = layout_of(self.ctx.results.spec)
             term = family_formula(
-                self.ctx, needs.parametric, family, parameters, clock.here, self.add_step
+                self.ctx,
+                layout,
+                needs.parametric,
+                self.cell("family"),
+                self.slot.numbers(self.ctx, layout),
+                clock.here,
+                self.add_step,
             )
             curve = self.add("S(u)", term, f"Step 1: {', '.join(needs.parametric)} (methods 2)")
         return self._with_observed(clock, curve) if needs.kaplan_meier else curve
@@ -278,15 +283,15 @@ class SlotWriter:
             "Step 5: time from mid-cycle, the longest first, in the curve's unit",
             _TIME,
         )
-        parameters = [self.cell(f"q{place}") for place in (1, 2, 3)]
-        chosen = self.cell("pps_family")
+        layout = layout_of(ctx.results.spec, after=True)
         alive = self.add(
             "S after",
             family_formula(
                 ctx,
+                layout,
                 families,
-                chosen,
-                parameters,
+                self.cell("pps_family"),
+                self.slot.numbers(ctx, layout),
                 ago.here,
                 lambda what, term, note: self.add_step(f"{what} after", term, note),
             ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from heor.engine.survival import CURVES, step_excel, step_survival
+from heor.engine.survival import step_excel, step_survival
 from heor.engine.survival_math import SMALL_Q
 from heor.report.live import (
     Term,
@@ -28,8 +28,9 @@ from heor.report.live import (
     words,
 )
 from heor.report.sheets.comparison import DASH
+from heor.report.sheets.families import GENF, GENGAMMA, form_of, layout_of, survival_of
 from heor.report.sheets.layout import Context
-from heor.spec.records import FAMILIES, UNITS_PER_YEAR, Curve
+from heor.spec.records import UNITS_PER_YEAR, Curve
 
 _MEANING = "Part of the formula of a survival family (methods 2)"
 
@@ -65,10 +66,9 @@ class Candidate:
         """Give the live cell of one column."""
         return self.ctx.live[f"curves {self.row} {column}"]
 
-    def parameters(self) -> list[Term]:
-        """Live cells of the family's parameters."""
-        names = FAMILIES[self.curve.family]
-        return [self.live(f"p{place + 1}") for place in range(len(names))]
+    def numbers(self) -> list[Term]:
+        """Live cells of the numbers of the family."""
+        return [self.live(column) for column in layout_of(self.ctx.results.spec).columns]
 
     def clock(self, years: Term) -> Term:
         """Time on the curve's own clock: u = (t - delay)/acceleration in its unit, at least 0."""
@@ -107,14 +107,15 @@ class Candidate:
 
     def median(self) -> Term:
         """Time at which half have had the event, in months; a dash where no formula gives it."""
-        if self.curve.family == "kaplan_meier":
+        quantile = _QUANTILES.get(self.curve.family)
+        if quantile is None:
             return words(DASH)
         ctx = self.ctx
         half = ctx.constants.term(0.5, "One half, for medians")
         ratio, cured = self.live("hazard_ratio"), self.live("cure_fraction")
         # the share left of those who are not cured, before the hazard ratio
         left = ((half - cured) / (1 - cured)) ** (1 / ratio)
-        never, clock = _QUANTILES[self.curve.family](ctx, left, *self.parameters())
+        never, clock = quantile(ctx, left, *self.numbers())
         time = self.live("delay") + self.live("acceleration") * clock
         months = time / self.live("per year") * ctx.live["per year month"]
         unknown = some(self._elsewhere(), self.live("has_km_until").equals(1))
@@ -128,7 +129,7 @@ class Candidate:
         A hazard ratio that moves over time is formed cycle by cycle; a family changed in the
         workbook has other parameters than the cells here were made for.
         """
-        changed = self.live("family").equals(self.curve.family)
+        changed = self.live("family").equals(form_of(self.curve))
         return some(
             self.live("has_hr_until").equals(1),
             call("NOT", np.logical_not, changed),
@@ -138,13 +139,8 @@ class Candidate:
         """The family, or the Kaplan-Meier table, at a time of the curve's clock."""
         if self.curve.family == "kaplan_meier":
             return self._observed(clock)
-        family, params = CURVES[self.curve.family], self.parameters()
-        text = family.excel([p.text for p in params], clock.text)
-        time = np.array([float(clock.value)])
-        with np.errstate(divide="ignore"):
-            columns = [np.array([[float(p.value)]]) for p in params]
-            value = family.survival(time, np.log(time), columns, np.empty((1, 1)))
-        return Term(self.ctx.constants.lift(text, _MEANING), float(value[0, 0]))
+        family = layout_of(self.ctx.results.spec).family(form_of(self.curve))
+        return survival_of(self.ctx, family, self.numbers(), clock)
 
     def _observed(self, clock: Term) -> Term:
         """The Kaplan-Meier table of the curve at a time of its clock."""
@@ -162,26 +158,26 @@ class Candidate:
 _Quantile = tuple[Term | None, Term]
 
 
-def _exponential(ctx: Context, left: Term, rate: Term) -> _Quantile:
+def _exponential(ctx: Context, left: Term, rate: Term, *_: Term) -> _Quantile:
     return None, ln(1 / left) / rate
 
 
-def _weibull(ctx: Context, left: Term, shape: Term, scale: Term) -> _Quantile:
+def _weibull(ctx: Context, left: Term, shape: Term, scale: Term, *_: Term) -> _Quantile:
     return None, scale * ln(1 / left) ** (1 / shape)
 
 
-def _gompertz(ctx: Context, left: Term, shape: Term, rate: Term) -> _Quantile:
+def _gompertz(ctx: Context, left: Term, shape: Term, rate: Term, *_: Term) -> _Quantile:
     hazard = ln(1 / left) / rate
     flat = ctx.constants.term(_FLAT, "Shape of a Gompertz curve that counts as 0")
     bent = ln(1 + shape * hazard) / shape
     return 1 + shape * hazard <= 0, where(absolute(shape) < flat, hazard, bent)
 
 
-def _loglogistic(ctx: Context, left: Term, shape: Term, scale: Term) -> _Quantile:
+def _loglogistic(ctx: Context, left: Term, shape: Term, scale: Term, *_: Term) -> _Quantile:
     return None, scale * ((1 - left) / left) ** (1 / shape)
 
 
-def _lognormal(ctx: Context, left: Term, meanlog: Term, sdlog: Term) -> _Quantile:
+def _lognormal(ctx: Context, left: Term, meanlog: Term, sdlog: Term, *_: Term) -> _Quantile:
     return None, exp(meanlog + sdlog * call("NORMSINV", special.ndtri, 1 - left))
 
 
@@ -191,15 +187,35 @@ def _gamma_inverse(share: Term, shape: Term) -> Term:
     )
 
 
-def _gamma(ctx: Context, left: Term, shape: Term, rate: Term) -> _Quantile:
+def _gamma(ctx: Context, left: Term, shape: Term, rate: Term, *_: Term) -> _Quantile:
     return None, _gamma_inverse(1 - left, shape) / rate
 
 
-def _gengamma(ctx: Context, left: Term, mu: Term, sigma: Term, q: Term) -> _Quantile:
+def _gengamma(ctx: Context, left: Term, mu: Term, sigma: Term, q: Term, *_: Term) -> _Quantile:
     small = ctx.constants.term(SMALL_Q, "Q below which the generalised gamma is an expansion")
     share = where(q > 0, 1 - left, left)
     u = _gamma_inverse(share, 1 / (q * q))
     return absolute(q) < small, exp(mu + sigma * ln(u * q * q) / q)
+
+
+def _genf(
+    ctx: Context,
+    left: Term,
+    mu: Term,
+    sigma: Term,
+    _q: Term,
+    _p: Term,
+    delta: Term,
+    s1: Term,
+    s2: Term,
+    *_: Term,
+) -> _Quantile:
+    share = call("BETAINV", _beta_inverse, left, s2, s1)
+    return None, exp(mu + sigma / delta * ln((1 - share) / share * s2 / s1))
+
+
+def _beta_inverse(share: float, a: float, b: float) -> float:
+    return float(special.betaincinv(a, b, share))
 
 
 _QUANTILES: Mapping[str, Callable[..., _Quantile]] = {
@@ -209,5 +225,6 @@ _QUANTILES: Mapping[str, Callable[..., _Quantile]] = {
     "loglogistic": _loglogistic,
     "lognormal": _lognormal,
     "gamma": _gamma,
-    "gengamma": _gengamma,
+    GENGAMMA: _gengamma,
+    GENF: _genf,
 }

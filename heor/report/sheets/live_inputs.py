@@ -14,12 +14,13 @@ from functools import partial
 import numpy as np
 
 from heor.report.live import Term, literal, put, where, words
+from heor.report.sheets.families import Layout, derived_term, form_of, layout_of
 from heor.report.sheets.inputs import calc_place, column_of, typed
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import HEADER, Sheet, Style, cell_name
 from heor.spec.context import as_values, read_expression
 from heor.spec.expressions import Expression
-from heor.spec.records import FAMILIES, UNITS_PER_YEAR, TableData
+from heor.spec.records import SPLINE, UNITS_PER_YEAR, TableData
 
 TITLE_KM = "Calc KM"
 
@@ -42,7 +43,6 @@ _CURVE_NUMBERS: Mapping[str, int] = {
     "pfs_death_share": 0,
 }
 _MAY_BE_ABSENT = ("hr_until", "km_until")
-_MOST_PARAMETERS = max(len(names) for names in FAMILIES.values())
 
 
 def write_live_inputs(ctx: Context) -> None:
@@ -181,18 +181,16 @@ def _numbers(live: LiveTable, columns: Mapping[str, int], money: tuple[str, ...]
 def _curves(live: LiveTable) -> None:
     text = Style("formula")
     live.add("id", [live.word("id", row) for row in live.rows], text)
-    live.add("family", [live.word("family", row) for row in live.rows], text)
+    live.add("family", [_form(live, "family", row) for row in live.rows], text)
     live.add("per year", [live.per_year("time_unit", row) for row in live.rows])
     live.add("marked", [_marked(live, row) for row in live.rows], text)
     for column, blank in _CURVE_NUMBERS.items():
         live.add(column, [live.number(column, row, blank) for row in live.rows])
         if column in _MAY_BE_ABSENT:
             live.add(f"has_{column}", [_filled(live, column, row) for row in live.rows])
-    for place in range(_MOST_PARAMETERS):
-        live.add(f"p{place + 1}", [_parameter(live, "", place, row) for row in live.rows])
-    live.add("pps_family", [live.word("pps_family", row) for row in live.rows], text)
-    for place in range(_MOST_PARAMETERS):
-        live.add(f"q{place + 1}", [_parameter(live, "pps_", place, row) for row in live.rows])
+    _family_numbers(live)
+    live.add("pps_family", [_form(live, "pps_family", row) for row in live.rows], text)
+    _family_numbers(live, after=True)
 
 
 def _marked(live: LiveTable, row: int) -> Term:
@@ -215,15 +213,45 @@ def _filled(live: LiveTable, column: str, row: int) -> Term:
     return where(Term(live.address(column, row), live.text(column, row)).equals(""), 0, 1)
 
 
-def _parameter(live: LiveTable, kind: str, place: int, row: int) -> Term:
-    """Give one parameter of a curve's family, in the order of `FAMILIES`; 1 where it has fewer."""
+def _form(live: LiveTable, column: str, row: int) -> Term:
+    """Give the family of a row, with the scale that a spline has."""
+    word = live.word(column, row)
+    if word.value != SPLINE:
+        return word
+    here = Term(live.address(column, row), SPLINE)
+    form = form_of(live.ctx.results.spec.curves[row], after=column == "pps_family")
+    return where(here.equals(SPLINE), form, word)
+
+
+def _family_numbers(live: LiveTable, *, after: bool = False) -> None:
+    """Add the numbers of each row's family, in the order of `Layout`; 1 where it has fewer."""
+    ctx = live.ctx
+    layout = layout_of(ctx.results.spec, after=after)
+    for place, column in enumerate(layout.columns):
+        before = layout.columns[:place]
+        terms = []
+        for row in live.rows:
+            cells = [ctx.live[f"{live.table.name} {row} {name}"] for name in before]
+            terms.append(_family_number(live, layout, row, cells))
+        live.add(column, terms)
+
+
+def _family_number(live: LiveTable, layout: Layout, row: int, before: Sequence[Term]) -> Term:
+    """Give the number that follows those of a row that are in cells already."""
     curve = live.ctx.results.spec.curves[row]
-    family = curve.pps_family if kind else curve.family
-    names = FAMILIES[family] if family else ()
-    if place >= len(names):
+    after = layout.letter == "q"
+    form = form_of(curve, after=after)
+    if not layout.has_form(form):
         return literal(1)
-    given = curve.pps_parameters if kind else curve.parameters
-    return live_formula(live.ctx, given[names[place]])
+    family, place = layout.family(form), len(before)
+    given = curve.pps_parameters if after else curve.parameters
+    if place < len(family.parameters):
+        name = family.parameters[place]
+        if name in given:
+            return live_formula(live.ctx, given[name])
+        # a spline of fewer knots: no more bends, and its last knot again
+        return literal(0) if name.startswith("gamma") else before[-1]
+    return derived_term(live.ctx, family, before) or literal(1)
 
 
 def _window(live: LiveTable, columns: Sequence[str]) -> None:
