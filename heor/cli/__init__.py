@@ -31,8 +31,15 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "cea": ("heor.cli.cea", "cea", "Incremental analysis of anybody's PSA output."),
     "voi": ("heor.cli.voi", "voi", "What better evidence is worth: EVPI and EVPPI."),
     "evppi": ("heor.cli.evppi", "evppi", "EVPPI from anybody's PSA output."),
+    "fit": ("heor.cli.fit", "fit", "Survival curves from patient data."),
+    "calibrate": ("heor.cli.calibrate", "calibrate", "Survival curves from medians and shares."),
     "figures": ("heor.cli.figures", "figures", "Charts of the report as SVG and PNG files."),
     "tables": ("heor.cli.tables", "tables", "Inputs and results as tables of a Word document."),
+    "reconstruct": (
+        "heor.cli.reconstruct",
+        "reconstruct_km",
+        "Patient data from a published Kaplan-Meier curve.",
+    ),
     "new": ("heor.cli.new", "new", "Copy the example study to start your own."),
 }
 
