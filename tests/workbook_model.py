@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from unittest import mock
 
@@ -62,6 +64,10 @@ WARNINGS = (
 
 #: Sheets of differences, small where large sums cancel; those sums stand on `SUMS`.
 DIFFERENCES, SUMS = ("EVPI", "Verification"), "Results"
+
+
+#: Rounding of numbers near 1.
+ROUNDING = 1e-15
 
 
 def cell_of(reference: str) -> Cell:
@@ -201,7 +207,6 @@ class Outcome:
     kinds: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     results: int = 0
     faults: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
     @property
     def changes(self) -> int:
@@ -228,17 +233,29 @@ def difference(found: Value | None, wanted: Value) -> float:
 
 
 def replicate(
-    calc: Spreadsheet, model: Model, trials: Iterable[Trial], tolerance: float
+    calcs: Sequence[Spreadsheet], model: Model, trials: Iterable[Trial], tolerance: float
 ) -> Outcome:
-    """Make each change in the loaded workbook and compare its results with those wanted."""
-    result = Outcome()
-    for trial in trials:
-        keys = list(trial.wanted)
-        reply = calc.results(trial.cells, [model.live(key) for key in keys])
-        worst = compare(trial, keys, reply, tolerance, result.faults)
-        result.kinds.setdefault(trial.kind, []).append((worst, trial.name))
-        result.results += len(keys)
-        result.seconds += reply.seconds
+    """Make each change in the loaded workbook and compare its results with those wanted.
+
+    ``calcs`` all have the workbook loaded; each takes the next trial when it is free.
+    """
+    result, queue, lock = Outcome(), iter(trials), Lock()
+
+    def work(calc: Spreadsheet) -> None:
+        while True:
+            with lock:
+                trial = next(queue, None)
+            if trial is None:
+                return
+            keys = list(trial.wanted)
+            reply = calc.results(trial.cells, [model.live(key) for key in keys])
+            with lock:
+                worst = compare(trial, keys, reply, tolerance, result.faults)
+                result.kinds.setdefault(trial.kind, []).append((worst, trial.name))
+                result.results += len(keys)
+
+    with ThreadPoolExecutor(len(calcs)) as pool:
+        list(pool.map(work, calcs))
     return result
 
 
@@ -262,7 +279,8 @@ def stored_differences(calc: Spreadsheet, package: Package) -> list[str]:
     """Formula cells of the loaded workbook whose value is not the stored one.
 
     Numbers may differ by 1e-9 of their own size plus 1e-12 of the largest in their column, or of
-    the sums that they are differences of; texts not at all.
+    the sums that they are differences of; texts not at all. Shares are 1 minus a number, so one
+    that is nearly 0 is right to the rounding of 1.
     """
     reply = calc.change({}, calc.used())
     found = [f"cell with an error: {cell}" for cell in reply.error_cells]
@@ -275,7 +293,7 @@ def stored_differences(calc: Spreadsheet, package: Package) -> list[str]:
             now = rows[row - 1][column_index(column)]
             if isinstance(now, float) and isinstance(value, float):
                 scale = scales[column] if whole is None else whole
-                allowed = 1e-9 * max(abs(now), abs(value)) + 1e-12 * scale
+                allowed = 1e-9 * max(abs(now), abs(value)) + 1e-12 * scale + ROUNDING
                 if abs(now - value) <= allowed:
                     continue
             elif now == value:

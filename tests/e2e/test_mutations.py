@@ -104,7 +104,7 @@ def test_a_number_in_the_place_of_a_formula_of_the_trace(
     assert seen(calc, frozen) == []
     columns = columns_with_several_formulas([frozen.package.sheets[cell[0]]], GRID_ROW + 1, 50)
     assert [fault.place for fault in columns] == ["!".join(cell)]
-    faults = replicate(calc, frozen, parameter_trials(frozen), 1e-8).faults
+    faults = replicate([calc], frozen, parameter_trials(frozen), 1e-8).faults
     assert any("rate low: total ly new" in fault for fault in faults)
 
 
@@ -113,7 +113,7 @@ def test_a_number_in_the_place_of_a_live_parameter(
 ) -> None:
     frozen = with_formula(small, small.live("param u"), "", "", tmp_path)
     assert seen(calc, frozen) == []
-    faults = replicate(calc, frozen, parameter_trials(frozen), 1e-8).faults
+    faults = replicate([calc], frozen, parameter_trials(frozen), 1e-8).faults
     assert faults
     assert all("parameter low or high, u " in fault for fault in faults)
 
@@ -127,13 +127,13 @@ def test_a_setting_that_does_not_count(
 ) -> None:
     frozen = with_formula(small, small.live(key), "", "", tmp_path)
     assert seen(calc, frozen) == []
-    found = replicate(calc, frozen, setting_trials(frozen, {key: [text]}), 1e-8).faults
+    found = replicate([calc], frozen, setting_trials(frozen, {key: [text]}), 1e-8).faults
     assert any("total qaly" in fault for fault in found)
 
 
 def test_a_scenario_that_does_not_count(calc: Spreadsheet, small: Model, tmp_path: Path) -> None:
     frozen = with_formula(small, small.live("scenario"), "", "", tmp_path)
     assert seen(calc, frozen) == []
-    faults = replicate(calc, frozen, scenario_trials(frozen), 1e-8).faults
+    faults = replicate([calc], frozen, scenario_trials(frozen), 1e-8).faults
     assert any("Free drug" in fault for fault in faults)
     assert not any("Same" in fault for fault in faults)

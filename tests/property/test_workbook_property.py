@@ -53,7 +53,7 @@ def test_a_random_study(calc: Spreadsheet, tmp_path: Path, seed: int) -> None:
     assert [str(fault) for fault in scan_package(model.package)][:10] == []
     calc.open(model.path)
     assert stored_differences(calc, model.package)[:10] == []
-    result = replicate(calc, model, trials(model, random.Random(seed)), TOLERANCE)
+    result = replicate([calc], model, trials(model, random.Random(seed)), TOLERANCE)
     assert result.changes >= 15
     assert not result.faults, "\n".join([f"{len(result.faults)} faults", *result.faults[:20]])
 
@@ -75,7 +75,7 @@ def test_survival_too_small_for_a_number(calc: Spreadsheet, tmp_path: Path) -> N
     model = write_model(run_study(spec, plan), tmp_path / "report.xlsx")
     calc.open(model.path)
     assert stored_differences(calc, model.package)[:10] == []
-    result = replicate(calc, model, parameter_trials(model), TOLERANCE)
+    result = replicate([calc], model, parameter_trials(model), TOLERANCE)
     assert result.faults == []
 
 
