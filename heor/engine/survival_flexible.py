@@ -126,12 +126,15 @@ def _tails(odds: FloatArray, s1: FloatArray, s2: FloatArray) -> tuple[FloatArray
     share = special.expit(-np.abs(odds))
     late = odds > 0
     first, second = np.where(late, s2, s1), np.where(late, s1, s2)
-    small, rest = special.betainc(first, second, share), special.betaincc(first, second, share)
+    small = special.betainc(first, second, share)
     tiny = np.abs(odds) > _LIMIT
     if tiny.any():  # I_x(a, b) is x^a/(a B(a, b)) where x underflows
         power = np.exp(-first * np.abs(odds) - np.log(first) - special.betaln(first, second))
         small = np.where(tiny, power, small)
-    rest = np.where(small < 0.5, 1.0 - small, rest)
+    rest = 1.0 - small
+    large = small > 0.5
+    if large.any():
+        rest[large] = special.betaincc(first[large], second[large], share[large])
     return np.where(late, small, rest), np.where(late, rest, small)
 
 

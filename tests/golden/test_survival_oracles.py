@@ -56,7 +56,7 @@ GRIDS: dict[str, list[tuple[float, ...]]] = {
 }
 
 #: Where the incomplete beta function has parameters of the order of 1/P.
-SMALL_P = tuple(product((-1.0, -0.01, 0.3), (1e-9, 1e-4))) + ((0.0, 1e-6), (3.0, 1e-6))
+SMALL_P = (*product((-1.0, -0.01, 0.3), (1e-9, 1e-4)), (0.0, 1e-6), (3.0, 1e-6))
 
 #: Where the incomplete gamma function of order 1/Q² is of no use (methods 2).
 SMALL_Q = (-0.025, -0.0099, -6e-5, -4e-6, 1e-12, 6e-6, 1e-3, 0.0099, 0.0101)

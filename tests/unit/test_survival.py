@@ -162,6 +162,55 @@ def test_reductions() -> None:
     same(block("gengamma", [(mu, sigma, sigma)]), block("gamma", [gamma]))
 
 
+def test_reductions_of_the_generalised_f() -> None:
+    mu, sigma = 0.7, 0.6
+    # δ² = 2 and s1 = s2 = 1
+    logistic = (math.sqrt(2) / sigma, math.exp(mu))
+    same(block("genf", [(mu, sigma, 0.0, 1.0)]), block("loglogistic", [logistic]))
+    for q in (-1.2, -0.3, 0.2, 1.0):
+        gengamma = block("gengamma", [(mu, sigma, q)])
+        away = [np.abs(block("genf", [(mu, sigma, q, p)]) - gengamma).max() for p in (1e-4, 1e-6)]
+        # the difference is of first order in P
+        assert 0 < away[0] < 1e-4
+        assert away[1] == pytest.approx(away[0] / 100, rel=0.01)
+
+
+@pytest.mark.parametrize("more", [(), (0.3,), (-0.5, 0.1, 0.4)])
+def test_a_spline_that_does_not_bend(more: tuple[float, ...]) -> None:
+    """A line in ln t is Weibull, log-logistic or log-normal, whatever the knots are."""
+    shape, scale = 1.3, 2.5
+    knots = (-2.0, *more, 1.5)
+    params = (-shape * math.log(scale), shape, *(0.0 for _ in more), *knots)
+    lines = {
+        "hazard": block("weibull", [(shape, scale)]),
+        "odds": block("loglogistic", [(shape, scale)]),
+        "normal": block("lognormal", [(math.log(scale), 1 / shape)]),
+    }
+    for name, line in lines.items():
+        same(block(f"spline {name} {len(knots)}", [params]), line)
+
+
+def test_a_spline_is_a_line_beyond_its_end_knots() -> None:
+    family = family_called("spline hazard 4")
+    params = tuple(np.float64(v) for v in (-0.8, 1.2, 0.05, -0.03, -2.0, 0.1, 0.6, 1.5))
+    for start, side in ((-2.0, -1.0), (1.5, 1.0)):
+        x = start + side * np.array([0.0, 0.5, 3.0, 6.0])
+        eta = family.linear(x, params)
+        slopes = np.diff(eta) / np.diff(x)
+        np.testing.assert_allclose(slopes, slopes[0], rtol=1e-12)
+        np.testing.assert_allclose(family.slope(x, params), slopes[0], rtol=1e-12)
+
+
+def test_knots_of_a_draw_that_fall_make_no_number() -> None:
+    rows = [(-0.8, 1.2, 0.05, -2.0, 0.3, 1.5), (-0.8, 1.2, 0.05, -2.0, 1.7, 1.5)]
+    survival = block("spline hazard 3", rows)
+    assert np.isfinite(survival[0]).all()
+    assert np.isnan(survival[1, 1:]).all()
+    assert survival[1, 0] == 1.0
+    with pytest.raises(ValueError, match="no spline of 1 knots on the scale 'odds'"):
+        family_called("spline odds 1")
+
+
 def test_gengamma_is_smooth_where_its_formula_changes() -> None:
     for q in (SMALL_Q, -SMALL_Q, 0.0):
         below, above = block("gengamma", [(0.6, 0.8, q * (1 - 1e-13) - 1e-300), (0.6, 0.8, q)])
@@ -191,7 +240,8 @@ def test_cumulative_hazard_and_hazard_belong_to_survival(
     rise = curve.cumulative_hazard(times + step, params) - curve.cumulative_hazard(
         times - step, params
     )
-    np.testing.assert_allclose(curve.hazard(times, params), rise / (2 * step), rtol=1e-5, atol=1e-99)
+    hazard = curve.hazard(times, params)
+    np.testing.assert_allclose(hazard, rise / (2 * step), rtol=1e-5, atol=1e-99)
 
 
 def test_cumulative_hazard_beyond_the_smallest_double() -> None:
