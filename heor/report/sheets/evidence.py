@@ -197,9 +197,12 @@ def parameters_in_words(curve: Curve) -> str:
     Expressions stand as the ``curves`` table has them.
     """
     parts = [f"{name} = {value.text}" for name, value in curve.parameters.items()]
+    if curve.scale:
+        parts.insert(0, f"on the scale {curve.scale}")
     if curve.pps_family:
         inner = ", ".join(f"{n} = {value.text}" for n, value in curve.pps_parameters.items())
-        parts.append(f"after progression {curve.pps_family} ({inner})")
+        family = f"{curve.pps_family} {curve.pps_scale}".strip()
+        parts.append(f"after progression {family} ({inner})")
     for name, text in _MODIFIERS.items():
         value = getattr(curve, name)
         if value is not None:

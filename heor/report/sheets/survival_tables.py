@@ -202,7 +202,7 @@ class Tables:
             "Each row of the curves sheet by its own formula: family, delay, acceleration, "
             "Kaplan-Meier part, constant hazard ratio and cured share (methods 1.2, steps 1 to 4). "
             f"A {DASH} stands where a curve is formed cycle by cycle (survival after progression, "
-            "a hazard ratio that moves) or never falls to one half.",
+            "a hazard ratio that moves) or never falls to one half, and for a spline's median.",
         )
         heads = ("Candidate", "Strategy", "Curve", "Median, months")
         row = self._heads(
