@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from formula_scanner import scan_package
 from small_studies import curve, settings, study
+from spreadsheet import Spreadsheet
 from study_folder import write_study
+from trace_registry import write_traces
+from workbook_model import stored_differences
+from xlsx_package import read_package
 
 from heor.engine.evaluate import evaluate, traces
 from heor.engine.survival import family_after, family_of_curve
 from heor.errors import ModelError
 from heor.report.sheets.families import form_of, layout_of
+from heor.report.xlsx import cell_name
 from heor.spec.parameters import Draws
 from heor.spec.reader import read_study
 from heor.spec.records import Curve, KaplanMeier, Spec
@@ -150,3 +157,100 @@ def test_a_workbook_has_columns_for_the_longest_family() -> None:
     assert layout_of(study([f], options=settings())).count == 7
     line = curve("a", "os", "spline odds", {"gamma0": -1, "gamma1": 1, "knot1": 0, "knot2": 1})
     assert layout_of(study([line], options=settings())).count == 4
+
+
+BENDS = {f"gamma{place}": 0.01 * (-1) ** place for place in range(2, 7)}
+SEVEN = {f"knot{place + 1}": -2.0 + 0.6 * place for place in range(7)}
+EVERY: dict[str, dict[str, float]] = {
+    "exponential": {"rate": 0.2},
+    "weibull": {"shape": 1.2, "scale": 4.0},
+    "gompertz": {"shape": 0.1, "rate": 0.1},
+    "loglogistic": {"shape": 1.2, "scale": 4.0},
+    "lognormal": {"meanlog": 1.0, "sdlog": 1.0},
+    "gamma": {"shape": 1.2, "rate": 0.3},
+    "gengamma": {"mu": 1.0, "sigma": 0.8, "Q": 0.4},
+    "genf": {"mu": 1.0, "sigma": 0.8, "Q": -0.4, "P": 0.3},
+    "spline hazard": {"gamma0": -1.6, "gamma1": 1.1, **BENDS, **SEVEN},
+    "spline odds": {"gamma0": -1.6, "gamma1": 1.1, "knot1": -1.0, "knot2": 2.0},
+    "spline normal": {"gamma0": -1.0, "gamma1": 0.9, "gamma2": 0.02, **KNOTS},
+}
+
+
+def crowded() -> Spec:
+    """One slot with a candidate of every family, each followed by a tail of every family."""
+    name = "chemotherapy_with_everything_2"
+    own = [
+        dataclasses.replace(
+            curve(name, "os", family, given, km_until=0.3),
+            id=f"{name}_{family.replace(' ', '_')}",
+            use=place == 0,
+        )
+        for place, (family, given) in enumerate(EVERY.items())
+    ]
+    built = [
+        dataclasses.replace(
+            curve(name, "os", "post_progression", {}, pps_family=family, pps_parameters=given),
+            id=f"{name}_after_{family.replace(' ', '_')}",
+            use=False,
+        )
+        for family, given in EVERY.items()
+    ]
+    pfs = curve(name, "pfs", "weibull", {"shape": 1.1, "scale": 2.0})
+    km = KaplanMeier(
+        strategy=name,
+        endpoint="os",
+        group="all",
+        time=np.array([0.0, 0.2, 9.0]),
+        survival=np.array([1.0, 0.95, 0.5]),
+        at_risk=np.full(3, np.nan),
+        events=np.full(3, np.nan),
+        time_unit="year",
+        source="assumption",
+    )
+    options = settings(horizon=3.0, cycle_length=0.1, reference=name)
+    return study([pfs, *own, *built], options=options, km=[km])
+
+
+def chosen(spec: Spec, place: int) -> Spec:
+    """The study with another of its candidates for OS."""
+    curves = tuple(
+        dataclasses.replace(c, use=c.endpoint == "pfs" or i == place)
+        for i, c in enumerate(spec.curves)
+    )
+    return dataclasses.replace(spec, curves=curves)
+
+
+@pytest.mark.parametrize("place", range(1, 23))
+def test_every_family_in_one_slot(tmp_path: Path, place: int) -> None:
+    """No formula is long, and the sheets have the engine's numbers whichever is chosen."""
+    spec, draws = chosen(crowded(), place), Draws({"x": np.zeros(1)})
+    ctx = write_traces(tmp_path / "a.xlsx", {"": (spec, draws)})[""]
+    (name,) = spec.strategy_ids()
+    wanted = traces(spec, draws)[name].endpoints["os"][0]
+    found = ctx.columns[f"endpoint {name} os"].values[: len(wanted)]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13)
+    if place in (1, 22):
+        package = read_package(tmp_path / "a.xlsx")
+        assert [str(fault) for fault in scan_package(package)] == []
+
+
+@pytest.mark.libreoffice
+@pytest.mark.slow
+def test_a_spreadsheet_computes_every_family_in_one_slot(tmp_path: Path) -> None:
+    spec, draws = crowded(), Draws({"x": np.zeros(1)})
+    (name,) = spec.strategy_ids()
+    ctx = write_traces(tmp_path / "a.xlsx", {"": (spec, draws)})[""]
+    column = ctx.columns[f"endpoint {name} os"]
+    with Spreadsheet() as calc:
+        calc.open(tmp_path / "a.xlsx")
+        assert stored_differences(calc, read_package(tmp_path / "a.xlsx"))[:10] == []
+        title, _, address = ctx.live[f"row {name}.os.all"].text.rpartition("!")
+        row = (title.strip("'"), address.replace("$", ""))
+        for place in range(1, 23):
+            wanted = traces(chosen(spec, place), draws)[name].endpoints["os"][0]
+            first = cell_name(column.first, column.place)
+            last = cell_name(column.first + len(wanted) - 1, column.place)
+            reply = calc.change({row: place + 1.0}, [(column.sheet.title, f"{first}:{last}")])
+            assert reply.error_cells == []
+            found = np.array([line[0] for line in reply.values[0]])
+            np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
