@@ -15,6 +15,9 @@ from heor.spec.parameters import FloatArray
 #: Width of a 95% interval in standard errors.
 _WIDTH = 2 * 1.959963984540054
 
+#: Condition of the derivatives from which on parameters cannot be told apart.
+_SINGULAR = 1e6
+
 #: Distance (on the scale of the constraint) up to which an exact solution counts as one.
 EXACT = 1e-9
 
@@ -33,6 +36,8 @@ class Constraint:
         95% interval: of the time when ``of_time`` (a median), else of the share.
     of_time : bool
         The share is given and the time uncertain.
+    label : str
+        What it is called in messages; blank for its number.
     """
 
     share: float
@@ -40,6 +45,7 @@ class Constraint:
     low: float | None = None
     high: float | None = None
     of_time: bool = False
+    label: str = ""
 
     @property
     def error(self) -> float | None:
@@ -74,29 +80,49 @@ class Calibration:
     exact: bool
     reached: tuple[float, ...]
 
+    def survival(self, time: FloatArray) -> FloatArray:
+        """Survival at each time."""
+        places = np.zeros(len(time), dtype=np.intp)
+        return np.exp(self.model.log_survival(self.theta, time, places))
 
-def check(constraints: Sequence[Constraint]) -> list[str]:
-    """Say what is wrong with constraints, each by its number; empty when nothing is."""
+
+def check(constraints: Sequence[Constraint]) -> list[tuple[str, str]]:
+    """Say what is wrong with constraints, by their labels; empty when nothing is."""
     found = []
-    for number, one in enumerate(constraints, start=1):
-        if not 0 < one.share < 1:
-            found.append(f"number {number}: survival must be between 0 and 1, found {one.share:g}")
-        if not one.time > 0:
-            found.append(f"number {number}: the time must be above 0, found {one.time:g}")
-        middle = one.time if one.of_time else one.share
-        if one.low is None or one.high is None:
-            if one.low is not one.high:
-                found.append(f"number {number}: an interval needs both ends")
-        elif not one.low < middle < one.high:
-            found.append(f"number {number}: {middle:g} is not inside {one.low:g} to {one.high:g}")
-        elif one.low <= 0 or (not one.of_time and one.high >= 1):
-            found.append(f"number {number}: an interval of survival must lie inside 0 to 1")
-    for a in constraints:
-        for b in constraints:
-            if a.time < b.time and a.share < b.share:
-                found.append(
-                    f"survival rises from {a.share:g} at {a.time:g} to {b.share:g} at {b.time:g}"
+    names = [one.label or f"number {i}" for i, one in enumerate(constraints, start=1)]
+    for name, one in zip(names, constraints, strict=True):
+        found += [(name, words) for words in _wrong(one)]
+    for i, (name, a) in enumerate(zip(names, constraints, strict=True)):
+        for b in constraints[:i]:
+            early, late = sorted((a, b), key=lambda one: (one.time, -one.share))
+            if early.time == late.time:
+                words = f"there are two numbers at time {a.time:g}"
+            elif early.share <= late.share:
+                words = (
+                    f"survival does not fall from {early.share:g} at {early.time:g} to "
+                    f"{late.share:g} at {late.time:g}"
                 )
+            else:
+                continue
+            found.append((name, words))
+    return found
+
+
+def _wrong(one: Constraint) -> list[str]:
+    found = []
+    if not 0 < one.share < 1:
+        found.append(f"survival must be between 0 and 1, found {one.share:g}")
+    if not 0 < one.time < np.inf:
+        found.append(f"the time must be above 0, found {one.time:g}")
+    middle = one.time if one.of_time else one.share
+    if one.low is None or one.high is None:
+        if one.low is not one.high:
+            found.append("an interval needs both ends")
+    elif not one.low < middle < one.high:
+        found.append(f"{middle:g} is not inside its interval, {one.low:g} to {one.high:g}")
+    elif one.low <= 0 or (not one.of_time and one.high >= 1):
+        inside = "be above 0" if one.of_time else "lie inside 0 to 1"
+        found.append(f"the interval must {inside}, found {one.low:g} to {one.high:g}")
     return found
 
 
@@ -121,7 +147,7 @@ def calibrate(model: Model, constraints: Sequence[Constraint]) -> Calibration:
     """
     problems = check(constraints)
     if problems:
-        raise HeorError("; ".join(problems))
+        raise HeorError("; ".join(f"{name}: {words}" for name, words in problems))
     if len(constraints) < len(model.names):
         raise HeorError(
             f"{model.family.name} has {len(model.names)} parameters, so it needs as many numbers; "
@@ -161,6 +187,8 @@ def calibrate(model: Model, constraints: Sequence[Constraint]) -> Calibration:
     covariance = None
     if len(known) == len(errors):
         jacobian = weights[:, None] * _jacobian(misfit, best.x)
+        if not np.linalg.cond(jacobian) < _SINGULAR:
+            raise HeorError(f"these numbers do not tell the parameters of a {model.family.name}")
         covariance = matrix @ np.linalg.inv(jacobian.T @ jacobian) @ matrix.T
     return Calibration(
         model=model,

@@ -11,6 +11,7 @@ from heor.errors import HeorError
 from heor.fitting.data import SurvivalData, kaplan_meier
 from heor.fitting.fit import Fit, fit
 from heor.fitting.maximise import slope
+from heor.fitting.models import Model
 from heor.spec.parameters import FloatArray
 
 #: Years at which survival is shown.
@@ -315,7 +316,7 @@ def _candidate(
         fit=one,
         problem=_problem(one),
         weight=weight,
-        parameters=intervals(one),
+        parameters=intervals(one.model, one.theta, one.covariance),
         median=curve.quantile(0.5),
         survival=tuple(curve.survival(years * per_year) for years in LANDMARKS),
         rmst=curve.rmst(end),
@@ -339,13 +340,16 @@ def _problem(one: Fit) -> str:
     return f"the search ended {one.step:.2g} standard errors from the maximum; do not use it"
 
 
-def intervals(one: Fit) -> dict[str, Interval]:
-    """Estimates on the natural scale with 95% intervals made on the estimation scale."""
-    with np.errstate(invalid="ignore"):
-        errors = np.sqrt(np.diag(one.covariance))
-    middle = one.model.natural(one.theta)
-    low = one.model.natural(one.theta - Z95 * errors)
-    high = one.model.natural(one.theta + Z95 * errors)
+def intervals(
+    model: Model, theta: FloatArray, covariance: FloatArray | None
+) -> dict[str, Interval]:
+    """Numbers on the natural scale with 95% intervals made on the estimation scale."""
+    errors = np.full(len(theta), np.nan)
+    if covariance is not None:
+        errors = np.sqrt(np.diag(covariance))
+    middle = model.natural(theta)
+    low = model.natural(theta - Z95 * errors)
+    high = model.natural(theta + Z95 * errors)
     return {n: Interval(value=middle[n], low=low[n], high=high[n]) for n in middle}
 
 
