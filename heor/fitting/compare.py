@@ -23,8 +23,9 @@ Z95 = 1.959963984540054
 #: Events per parameter below which intervals are rough.
 FEW_EVENTS = 10
 
-#: Changes of a hazard below this share of its largest value are not called a change.
-_SMALL_CHANGE = 1e-3
+#: Changes of a hazard below this share of its largest value are not called a change, and the number
+#: of times at which it is looked at.
+_SMALL_CHANGE, _HAZARD_POINTS = 1e-3, 2000
 
 #: Survival at which a curve counts as closed, so that its mean is known, and the years until then.
 _CLOSED, _FAR = 1e-6, 200.0
@@ -420,7 +421,7 @@ def hazard_words(hazard: Callable[[FloatArray], FloatArray], first: float, end: 
     >>> hazard_words(lambda time: time * np.exp(-time), 0.1, 5.0)
     'rises until 1, then falls'
     """
-    times = np.geomspace(min(first, end / 2), end, 400)
+    times = np.geomspace(min(first, end / 2), end, _HAZARD_POINTS)
     values = hazard(times)
     usable = np.isfinite(values)
     times, values = times[usable], values[usable]
@@ -444,5 +445,7 @@ def hazard_words(hazard: Callable[[FloatArray], FloatArray], first: float, end: 
     words = {1: "rises", -1: "falls"}
     text = words[turns[0][0]]
     for direction, place in turns[1:]:
-        text += f" until {times[place]:.3g}, then {words[direction]}"
+        when = times[place]
+        text += f" until {when:.3g}, then " if when < 1000 else f" until {when:,.0f}, then "
+        text += words[direction]
     return text

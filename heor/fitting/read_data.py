@@ -144,8 +144,9 @@ class _Table:
         self, path: Path, header: Sequence[str], rows: Sequence[tuple[int, Sequence[str]]]
     ) -> None:
         self.path = path
-        self.place = {name.strip(): i for i, name in reversed(list(enumerate(header)))}
-        self.twice = {name.strip() for name in header if [*map(str.strip, header)].count(name) > 1}
+        names = [name.strip() for name in header]
+        self.place = {name: names.index(name) for name in names}
+        self.twice = {name for name in names if names.count(name) > 1}
         self.rows = rows
         self.problems: list[Problem] = []
 
@@ -273,10 +274,12 @@ class _Subjects:
         column = self._columns.event
         texts = dict.fromkeys(self._table.text(row, column) for _, row in self._table.rows)
         others = [text for text in texts if text.lower() != self._event_is.lower()]
+        censored = [text.lower() for text in others[:1]]
         if len(others) == len(texts):
             known = ", ".join(f"`{text}`" for text in others[:5])
             self._table.add(f"nothing is `{self._event_is}`; there are {known}", 0, column)
-        self._marks = {True: (self._event_is.lower(),), False: [o.lower() for o in others[:1]]}
+            censored = [text.lower() for text in others]
+        self._marks = {True: (self._event_is.lower(),), False: censored}
 
     def _read_row(self, place: int, line: int, row: Sequence[str]) -> None:
         table, columns = self._table, self._columns
