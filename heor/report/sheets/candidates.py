@@ -6,7 +6,7 @@ quantiles that medians need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,12 +135,12 @@ class Candidate:
             call("NOT", np.logical_not, changed),
         )
 
-    def family(self, clock: Term) -> Term:
-        """The family, or the Kaplan-Meier table, at a time of the curve's clock."""
+    def family(self, clock: Term, numbers: Sequence[Term]) -> Term:
+        """The family over cells of its numbers, or the Kaplan-Meier table, at a time."""
         if self.curve.family == "kaplan_meier":
             return self._observed(clock)
         family = layout_of(self.ctx.results.spec).family(form_of(self.curve))
-        return survival_of(self.ctx, family, self.numbers(), clock)
+        return survival_of(self.ctx, family, numbers, clock)
 
     def _observed(self, clock: Term) -> Term:
         """The Kaplan-Meier table of the curve at a time of its clock."""

@@ -51,6 +51,9 @@ LAST_PRINTED = 13
 YEARS_COLUMN = 24
 _MORE_STEPS = YEARS_COLUMN + 2
 
+#: Families whose formula names its numbers so often that they are better near.
+_LONG = ("gengamma", "genf")
+
 _SHARE = Style("formula", unit="share", align="right")
 _MONTHS = Style("formula", unit="month", align="right")
 _YEARS = Style("formula", unit="year", align="right")
@@ -218,7 +221,9 @@ class Tables:
             self._candidate(one, row)
             slot = f"{curve.strategy}.{curve.endpoint}.{curve.group}"
             chosen = ctx.live[f"row {slot}"]
-            used = index(ctx.live["curves id"], chosen).equals(one.live("id"))
+            here = index(ctx.live["curves id"], chosen)
+            own = one.live("id")
+            used = Term(f"EXACT({here.text},{own.text})", here.value == own.value)
             put(sheet, row, _AFTER, where(used, "yes", "no"), Style("formula", align="right"))
             put(sheet, row, _AFTER + 1, one.live("family"), Style("link", align="right"))
             sheet.text(row, _AFTER + 2, curve.time_unit, _RIGHT)
@@ -235,13 +240,17 @@ class Tables:
             return
         put(sheet, row, 3, one.median(), _MONTHS)
         # steps of their own, so that no formula is long: time, family, Kaplan-Meier part
-        count, at_end = len(LANDMARKS), literal(1)
+        count, at_end, numbers = len(LANDMARKS), literal(1), one.numbers()
+        after = _MORE_STEPS + 2 * count
+        if one.curve.family in _LONG:
+            link = Style("link", unit="number", align="right")
+            numbers = [put(sheet, row, after + 2 + n, t, link) for n, t in enumerate(numbers)]
         if one.joins:
-            end = put(sheet, row, _MORE_STEPS + 2 * count, one.live("km_until"), _SHARE)
-            at_end = put(sheet, row, _MORE_STEPS + 2 * count + 1, one.family(end), _SHARE)
+            end = put(sheet, row, after, one.live("km_until"), _SHARE)
+            at_end = put(sheet, row, after + 1, one.family(end, numbers), _SHARE)
         for place, moment in enumerate(self._moments):
             clock = put(sheet, row, _STEPS + 1 + place, one.clock(moment.years), _SHARE)
-            base = put(sheet, row, _MORE_STEPS + place, one.family(clock), _SHARE)
+            base = put(sheet, row, _MORE_STEPS + place, one.family(clock, numbers), _SHARE)
             if one.joins:
                 term = one.observed(clock, base, at_end)
                 base = put(sheet, row, _MORE_STEPS + count + place, term, _SHARE)
