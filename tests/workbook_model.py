@@ -66,8 +66,8 @@ WARNINGS = (
 DIFFERENCES, SUMS = ("EVPI", "Verification"), "Results"
 
 
-#: Rounding of numbers near 1.
-ROUNDING = 1e-15
+#: A few roundings of numbers near 1.
+ROUNDING = 1e-14
 
 
 def cell_of(reference: str) -> Cell:

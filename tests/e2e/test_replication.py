@@ -142,6 +142,14 @@ STRUCTURE = (
     ("parameters", "c_pd", "value", "8000+1000"),
     ("parameters", "c_doc_drug", "value", "2*c_inj"),
     ("states", "progressed", "endpoint", "pfs"),
+    ("parameters", "c_pd", "value", ""),
+    ("settings", "discount_rate_costs", "value", ""),
+    ("settings", "male_share", "value", ""),
+    ("utilities", "#1", "value", ""),
+    ("costs", "pd_care", "amount", ""),
+    ("costs", "pf_care", "per", ""),
+    ("adverse_events", "#1", "probability", ""),
+    ("life_table", "70", "male", ""),
 )
 
 

@@ -14,11 +14,18 @@ from pathlib import Path
 
 import pytest
 from formula_scanner import scan_package
-from spreadsheet import Spreadsheet
-from study_folder import write_study
-from study_tables import random_tables, write_tables
-from trials import curve_trials, draw_trials, parameter_trials, scenario_trials, setting_trials
-from workbook_model import Model, Trial, engine, replicate, stored_differences, write_model
+from spreadsheet import Cell, Input, Spreadsheet
+from study_folder import TABLES, write_study
+from study_tables import random_tables, with_cell, write_tables
+from trials import (
+    curve_trials,
+    draw_trials,
+    parameter_trials,
+    row_of,
+    scenario_trials,
+    setting_trials,
+)
+from workbook_model import Model, Trial, changed, engine, replicate, stored_differences, write_model
 
 from heor.spec.reader import read_study
 from heor.study import Plan, run_study
@@ -96,3 +103,88 @@ def some(rng: random.Random, number: int, found: Iterator[Trial]) -> list[Trial]
     """A few of the trials."""
     every = list(found)
     return rng.sample(every, min(number, len(every)))
+
+
+CASE = {
+    "strategies": "id,label\nA,Old care\na,New drug\n",
+    "curves": """\
+id,strategy,endpoint,family,parameters,time_unit,hazard_ratio,use,source
+A_pfs,A,pfs,exponential,rate=rate*2,year,,x,assumption
+A_os,A,os,exponential,rate=rate,year,,x,assumption
+A_later,A,os,exponential,rate=rate*1.5,year,,,assumption
+a_pfs,a,pfs,exponential,rate=rate*2,year,hr,x,assumption
+a_os,a,os,exponential,rate=half*2,year,hr,x,assumption
+A_OS,a,os,exponential,rate=rate*0.7,year,,,assumption
+""",
+    "costs": """\
+id,label,category,strategy,trigger,state,per,amount
+drug,Drug,drug,a,start,,,price
+care,Care,care,all,in_state,os,year,1000
+""",
+    "scenarios": "scenario,purpose,target,value\nx,,curve:a.os.all,A_OS\nX,,price,1\n",
+}
+
+
+def test_ids_that_differ_in_capitals_alone(calc: Spreadsheet, tmp_path: Path) -> None:
+    settings = TABLES["settings"].replace("reference,old", "reference,A")
+    spec = read_study(write_study(tmp_path / "study", **CASE, settings=settings))
+    skip = ("accrual", "scenarios", "dsa", "psa")
+    model = write_model(run_study(spec, Plan(skip=skip)), tmp_path / "report.xlsx")
+    assert [str(fault) for fault in scan_package(model.package)] == []
+    calc.open(model.path)
+    assert stored_differences(calc, model.package)[:10] == []
+    tried = [*curve_trials(model), *scenario_trials(model)]
+    assert replicate([calc], model, tried, TOLERANCE).faults == []
+
+
+PRICED = {
+    "settings": TABLES["settings"] + "price_parameter,price\n",
+    "parameters": TABLES["parameters"] + "dose,Dose,price/12,USD,,,,,assumption,derived\n",
+    "costs": """\
+id,label,category,strategy,trigger,state,per,amount
+drug,Drug,drug,new,start,,,price
+doses,Doses,drug,new,in_state,pf,year,dose
+more,More,drug,new,in_state,pf,year,price/50
+care,Care,care,all,in_state,os,year,1000
+""",
+    "scenarios": "scenario,purpose,target,value\nDear doses,,dose,price/6\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "number", "scenario"),
+    [
+        ("parameters", "dose", 4000.0, ""),
+        ("costs", "more", 500.0, ""),
+        ("costs", "more", 500.0, "Dear doses"),
+        ("scenarios", "Dear doses", 9000.0, "Dear doses"),
+    ],
+)
+def test_price_beside_a_number_over_a_formula(
+    calc: Spreadsheet, tmp_path: Path, table: str, row: str, number: float, scenario: str
+) -> None:
+    """What a number was typed over does not follow the price any more."""
+    spec = read_study(write_study(tmp_path / "study", **PRICED))
+    skip = ("accrual", "scenarios", "dsa", "psa")
+    model = write_model(run_study(spec, Plan(skip=skip)), tmp_path / "report.xlsx")
+    calc.open(model.path)
+    column = "amount" if table == "costs" else "value"
+    place = row_of(spec.tables[table], row)
+    cells: dict[Cell, Input] = {model.table(table, place, column): number}
+    edited = with_cell(spec.tables, table, place, column, repr(number))
+    then = read_study(write_tables(tmp_path / "edited", edited))
+    if scenario:
+        cells[model.choice("scenario")] = scenario
+        then = changed(then, {c.target: c.value for c in then.scenarios[0].changes})
+    price = then.parameters["price"].value
+    now, dearer = (engine(changed(then, {"price": repr(p)}))[0] for p in (price, price + 1000))
+    slope = (dearer["delta cost new"] - now["delta cost new"]) / 1000
+    keys = [f"price {n} new" for n in range(len(spec.settings.thresholds))]
+    wanted = [
+        price + (k * now["delta qaly new"] - now["delta cost new"]) / slope
+        for k in spec.settings.thresholds
+    ]
+    found = calc.results(cells, [model.live(key) for key in keys]).values
+    words = "no price ≥ 0 meets the threshold"
+    for one, right in zip(found, wanted, strict=True):
+        assert one == (words if right < 0 else pytest.approx(right, rel=1e-8))
