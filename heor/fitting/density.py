@@ -27,17 +27,18 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)
 _SERIES_REACH, _SERIES_TERMS = 0.3, 14
 
 
-def log_density(family: Family, time: FloatArray, params: Sequence[FloatArray]) -> FloatArray:
+def log_density(
+    family: Family, time: FloatArray, log_time: FloatArray, params: Sequence[FloatArray]
+) -> FloatArray:
     """Give ln f at times above 0; broadcasts.
 
     Parameters
     ----------
     family : Family
-    time : array ``(subject,)``
+    time, log_time : array ``(subject,)``
     params : sequence of array
         One number or one per subject each, in the order of the family, knots of a spline included.
     """
-    log_time = np.log(time)
     if isinstance(family, Spline):
         return _spline(family, log_time, params)
     if isinstance(family, GeneralisedF):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from scipy import special
@@ -13,7 +12,7 @@ from heor.engine.survival import CURVES
 from heor.errors import HeorError
 from heor.fitting.data import SurvivalData, kaplan_meier
 from heor.fitting.maximise import Maximum, climb, maximise, polish
-from heor.fitting.models import Model, make_model
+from heor.fitting.models import Likelihood, Model, make_model
 from heor.spec.parameters import FloatArray
 
 #: Place of ln P of a generalised F, its starts, one near the edge P = 0, and where P counts as 0.
@@ -150,7 +149,7 @@ def _maximum(model: Model, data: SurvivalData, name: str) -> tuple[Maximum, str]
         simpler = replace(model, family=CURVES["gengamma"])
         inner = _highest(simpler, data, _starts(simpler, data))
         starts = [np.insert(inner.theta, _P_PLACE, log_p) for log_p in _LOG_P_STARTS]
-        likelihood = partial(model.log_likelihood, data=data)
+        likelihood = Likelihood(model, data)
         theta, value = climb(likelihood, [*starts, *_starts(model, data)], data.events)
         near_edge = likelihood(np.insert(inner.theta, _P_PLACE, _LOG_P_NEAR))
         if value > inner.value + _NO_BETTER or near_edge > inner.value:
@@ -164,7 +163,7 @@ def _maximum(model: Model, data: SurvivalData, name: str) -> tuple[Maximum, str]
 
 
 def _highest(model: Model, data: SurvivalData, starts: Sequence[FloatArray]) -> Maximum:
-    return maximise(partial(model.log_likelihood, data=data), starts, data.events)
+    return maximise(Likelihood(model, data), starts, data.events)
 
 
 def _starts(model: Model, data: SurvivalData) -> list[FloatArray]:

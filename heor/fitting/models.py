@@ -122,11 +122,16 @@ class Model:
         return result
 
     def log_density(
-        self, theta: FloatArray, time: FloatArray, group: NDArray[np.intp]
+        self,
+        theta: FloatArray,
+        time: FloatArray,
+        group: NDArray[np.intp],
+        log_time: FloatArray | None = None,
     ) -> FloatArray:
         """Give the logarithm of the density ``(subject,)``; that of a cured share has none."""
         parameters = self.parameters(theta, group)
-        plain = log_density(self.family, time, parameters)
+        at = np.log(time) if log_time is None else log_time
+        plain = log_density(self.family, time, at, parameters)
         if not self.cure:
             return plain
         share = special.expit(theta[len(self.own)])
@@ -173,41 +178,7 @@ class Model:
 
     def log_likelihood(self, theta: FloatArray, data: SurvivalData) -> float:
         """Sum of the subjects' log likelihoods; -inf where the numbers make no curve."""
-        with np.errstate(all="ignore"):
-            total = self._log_likelihood(theta, data)
-        return total if np.isfinite(total) else -np.inf
-
-    def _log_likelihood(self, theta: FloatArray, data: SurvivalData) -> float:
-        exact = data.exact
-        total = self._seen(theta, data, exact) + self._not_seen(theta, data, ~exact)
-        late = data.entry > 0
-        if late.any():
-            entered = self.log_survival(theta, data.entry[late], data.group[late])
-            total -= float(data.weight[late] @ entered)
-        return total
-
-    def _seen(self, theta: FloatArray, data: SurvivalData, rows: NDArray[np.bool_]) -> float:
-        """Contribution of events seen."""
-        if not rows.any():
-            return 0.0
-        time, group, expected = data.lower[rows], data.group[rows], data.expected[rows]
-        each = self.log_density(theta, time, group)
-        if expected.any():
-            alive = self.log_survival(theta, time, group)
-            each = alive + np.log(expected + np.exp(each - alive))
-        return float(data.weight[rows] @ each)
-
-    def _not_seen(self, theta: FloatArray, data: SurvivalData, rows: NDArray[np.bool_]) -> float:
-        """Contribution of those censored, on the right, the left or in an interval."""
-        if not rows.any():
-            return 0.0
-        upper, group = data.upper[rows], data.group[rows]
-        each = self.log_survival(theta, data.lower[rows], group)
-        between = np.isfinite(upper)
-        if between.any():
-            end = self.log_survival(theta, upper[between], group[between])
-            each[between] += np.log(-np.expm1(end - each[between]))
-        return float(data.weight[rows] @ each)
+        return Likelihood(self, data)(theta)
 
     def to_unit(self, unit: float) -> tuple[FloatArray, FloatArray]:
         """Give A and b of θ = Aθ' + b, where θ' was fitted to times divided by ``unit``."""
@@ -229,6 +200,54 @@ class Model:
         """Give the model of times that were divided by ``unit``: knots move."""
         moved = tuple(knot - float(np.log(unit)) for knot in self.knots)
         return Model(family=self.family, knots=moved, cure=self.cure, groups=self.groups)
+
+
+class Likelihood:
+    """The log likelihood of a model and data as a function of the numbers to estimate.
+
+    Subjects are sorted once into events seen, those whose survival counts (the censored, and with
+    the opposite sign everybody at a delayed entry), and events in an interval.
+    """
+
+    def __init__(self, model: Model, data: SurvivalData) -> None:
+        self._model = model
+        seen, open_end, late = data.exact, np.isinf(data.upper), data.entry > 0
+        between = ~seen & ~open_end
+        self._seen = data.lower[seen], data.group[seen], np.log(data.lower[seen])
+        self._seen_weight, self._expected = data.weight[seen], data.expected[seen]
+        self._excess = bool(self._expected.any())
+        self._alive = (
+            np.concatenate([data.lower[open_end], data.entry[late]]),
+            np.concatenate([data.group[open_end], data.group[late]]),
+        )
+        self._alive_weight = np.concatenate([data.weight[open_end], -data.weight[late]])
+        self._start = data.lower[between], data.group[between]
+        self._end = data.upper[between], data.group[between]
+        self._between_weight = data.weight[between]
+
+    def __call__(self, theta: FloatArray) -> float:
+        """Sum of the subjects' log likelihoods; -inf where the numbers make no curve."""
+        with np.errstate(all="ignore"):
+            total = self._sum(theta)
+        return total if np.isfinite(total) else -np.inf
+
+    def _sum(self, theta: FloatArray) -> float:
+        model, total = self._model, 0.0
+        if len(self._seen_weight):
+            time, group, log_time = self._seen
+            each = model.log_density(theta, time, group, log_time)
+            if self._excess:
+                alive = model.log_survival(theta, time, group)
+                each = alive + np.log(self._expected + np.exp(each - alive))
+            total += float(self._seen_weight @ each)
+        if len(self._alive_weight):
+            total += float(self._alive_weight @ model.log_survival(theta, *self._alive))
+        if len(self._between_weight):
+            start = model.log_survival(theta, *self._start)
+            end = model.log_survival(theta, *self._end)
+            each = start + np.log(-np.expm1(end - start))
+            total += float(self._between_weight @ each)
+        return total
 
 
 def spline_knots(data: SurvivalData, inner: int) -> tuple[float, ...]:
