@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Largest exponent used in the ratio of the two sexes' survival.
 _LIMIT = 700.0
 
+#: Years before a birthday from which it counts, so that the last digits of a time do not decide.
+_NEAR = 1e-9
+
 
 def hazards(table: LifeTable) -> tuple[FloatArray, FloatArray]:
     """Annual hazards of men and women at each age of the table.
@@ -202,7 +205,7 @@ def _position(
             f"but the table begins at age {first:g}"
         )
     since = np.add.outer(start_age - first, years)
-    row = np.minimum(since.astype(np.intp), len(table.age) - 1)
+    row = np.minimum((since + _NEAR).astype(np.intp), len(table.age) - 1)
     since -= row
     return row, since
 

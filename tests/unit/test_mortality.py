@@ -189,6 +189,12 @@ def test_norms_step_at_birthdays_and_end_with_the_last_row() -> None:
     np.testing.assert_allclose(value[0], [0.76, 0.76, 0.74, 0.72, 0.72], rtol=1e-15)
 
 
+def test_the_last_digits_of_a_time_do_not_move_a_birthday() -> None:
+    years = np.array([0.6, 0.2 + 0.4, 0.6 - 1e-13, 0.6 - 1e-6])
+    value = norms(table(), np.array([60.4]), np.array([1.0]), years)
+    np.testing.assert_allclose(value[0], [0.88, 0.88, 0.88, 0.9], rtol=1e-15)
+
+
 def test_a_blank_norm_that_is_needed_is_named() -> None:
     blank = table(utility_female=np.array([0.8, 0.78, np.nan, 0.74, np.nan]))
     start, half = np.array([60.0, 60.9]), np.array([0.5, 0.5])

@@ -175,7 +175,7 @@ def _start(ctx: Context, sheet: Sheet, ages: Grid) -> dict[str, Term]:
 
     since = line("Years from the first age to the start", live["start_age"] - ages["age"].at(0))
     last = Term(f"MAX({ages['row'].all.text})", float(ages.rows))
-    place = line("Row of the start age", smallest(whole(since) + 1, last), _COUNT)
+    place = line("Row of the start age", smallest(_age(ctx, since) + 1, last), _COUNT)
     beyond = since - (place - 1)
     found = {"since": since, "last": last, "row": place}
     for sex, words in _SEXES:
@@ -190,6 +190,12 @@ def _start(ctx: Context, sheet: Sheet, ages: Grid) -> dict[str, Term]:
             "Ages of the horizon without a norm", _lacking(ctx, ages, found), _COUNT
         )
     return found
+
+
+def _age(ctx: Context, since: Term) -> Term:
+    """Whole years of a time, as in the engine: a birthday counts whatever the last digits say."""
+    near = ctx.constants.term(1e-9, "Years by which a moment may miss a whole year")
+    return whole(since + near)
 
 
 def _lacking(ctx: Context, ages: Grid, start: dict[str, Term]) -> Term:
@@ -214,7 +220,7 @@ def _since(
     row = grid.add(
         f"row{when}",
         f"Row of the age{at}",
-        smallest(whole(since) + 1, start["last"]),
+        smallest(_age(ctx, since) + 1, start["last"]),
         _COUNT,
         note="In the table by age; past its end the last row",
     )
