@@ -44,6 +44,18 @@ def match(wanted: Term, area: Term) -> Term:
     return Term(f"MATCH({wanted.text},{area.text},0)", found)
 
 
+def row_of_text(area: Term, wanted: Term) -> Term:
+    """Position, from 1, of the one cell of a range that holds a text to the letter.
+
+    ``MATCH`` takes ``a`` for ``A``. None or several is an error in a spreadsheet.
+    """
+    places = np.flatnonzero(np.asarray(area.value) == wanted.value)
+    first = cell_of(area, 0).text
+    same = same_text(area, wanted).text
+    text = f"SUMPRODUCT({same}*(ROW({area.text})-ROW({first})+1))/(SUMPRODUCT(1*{same})=1)"
+    return Term(text, float(places[0] + 1) if len(places) == 1 else np.nan, 1)
+
+
 def joined(*parts: Term | str) -> Term:
     """Texts side by side."""
     terms = [words(part) if isinstance(part, str) else part for part in parts]
@@ -136,6 +148,7 @@ __all__ = [
     "joined",
     "largest_of",
     "match",
+    "row_of_text",
     "same_text",
     "smallest_of",
     "sum_of",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heor.report.live import Term, choose, literal, put, rounded_up, smallest, where, words
+from heor.report.lookup import row_of_text
 from heor.report.sheets.calc_time import rows_needed
 from heor.report.sheets.control import (
     CURVE_SLOT,
@@ -299,5 +300,4 @@ def _curve_rows(lines: _Lines) -> None:
         row = next(n for n in rows if curves[n].use)
         key = CURVE_SLOT + slot
         chosen = in_use(ctx, key) if key in keys else ctx.live[f"curves {row} id"]
-        term = Term(f"MATCH({chosen.text},{ids.text},0)", float(row + 1))
-        lines.add(slot, term, "row", f"row {slot}")
+        lines.add(slot, row_of_text(ids, chosen), "row", f"row {slot}")

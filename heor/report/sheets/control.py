@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from heor.report.live import Term, cell, literal, put, where, words
+from heor.report.lookup import index, row_of_text
 from heor.report.sheets.inputs import column_of, typed
 from heor.report.sheets.layout import Context, lines
 from heor.report.sheets.scenarios_live import FORMULA_SETTINGS, scenario_names
@@ -249,6 +250,10 @@ def _one_of(allowed: Sequence[str], own: str) -> str:
     return "OR(" + ",".join(f'{own}="{word}"' for word in allowed) + ")"
 
 
+def _one_of_ids(allowed: Sequence[str], own: str) -> str:
+    return "OR(" + ",".join(f'EXACT({own},"{word}")' for word in allowed) + ")"
+
+
 def _is_duration(ctx: Context, own: str) -> str:
     amount = plain_number(ctx, f'LEFT({own},FIND(" ",{own}&" ")-1)')
     unit = f'TRIM(MID({own},FIND(" ",{own}&" ")+1,LEN({own})))'
@@ -332,14 +337,13 @@ def _curve(ctx: Context, key: str) -> _Choice:
     spec = ctx.results.spec
     slot = key.removeprefix(CURVE_SLOT)
     ids = tuple(spec.curves[row].id for row in slots(spec)[slot])
-    marked = ctx.live["curves marked"]
-    hit = f"INDEX({ctx.live['curves id'].text},MATCH({words(slot).text},{marked.text},0))"
+    marked = row_of_text(ctx.live["curves marked"], words(slot))
+    found = index(ctx.live["curves id"], marked)
     scenario = ctx.live.get(f"scenario {key}")
     strategy, endpoint, group = slot.split(".", 2)
     what = f"Curve of {ctx.label(strategy)}: {endpoint}" + ("" if group == "all" else f", {group}")
-    base = Term(hit, _base_value(ctx, key))
-    valid = partial(_one_of, ids)
-    return _Choice(what, base, scenario, ", ".join(ids), valid, "table curves", ids)
+    valid = partial(_one_of_ids, ids)
+    return _Choice(what, found, scenario, ", ".join(ids), valid, "table curves", ids)
 
 
 def _write(ctx: Context, sheet: Sheet, key: str, choice: _Choice) -> None:
