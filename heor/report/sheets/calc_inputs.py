@@ -22,16 +22,16 @@ from heor.spec.settings import SETTINGS
 
 TITLE_INPUTS = "Calc Inputs"
 
-#: How the live cells follow an edit: any entry; a number or a blank, but not another formula; not
-#: at all, so that heor has to run again.
-ANY, NUMBER, RERUN = "any", "number", "rerun"
+#: How the live cells follow an edit: any entry; any but a blank; a number or a blank, but not
+#: another formula; a number alone; not at all, so that heor has to run again.
+ANY, ENTRY, NUMBER, FILLED, RERUN = "any", "any entry", "number or blank", "number", "rerun"
 
 #: Columns that have an effect on results, by table.
 _WATCHED: Mapping[str, Mapping[str, str]] = {
     "parameters": {
         "id": RERUN,
         "category": RERUN,
-        "value": NUMBER,
+        "value": FILLED,
         **dict.fromkeys(("low", "high", "distribution", "se", "a", "b"), RERUN),
         "correlation_group": RERUN,
     },
@@ -43,37 +43,42 @@ _WATCHED: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("hr_until", "cure_fraction", "early_mortality"), NUMBER),
         **dict.fromkeys(("early_period", "km_until", "pfs_death_share"), NUMBER),
         **dict.fromkeys(("pps_family", "pps_parameters"), RERUN),
-        **dict.fromkeys(("time_unit", "use"), ANY),
+        "time_unit": ENTRY,
+        "use": ANY,
     },
     "utilities": {
         **dict.fromkeys(("strategy", "state"), RERUN),
-        **dict.fromkeys(("value", "from", "until"), NUMBER),
-        "time_unit": ANY,
+        "value": FILLED,
+        **dict.fromkeys(("from", "until"), NUMBER),
+        "time_unit": ENTRY,
     },
     "costs": {
         **dict.fromkeys(("category", "strategy", "trigger", "state", "group"), RERUN),
-        **dict.fromkeys(("every", "from", "until", "amount"), NUMBER),
-        **dict.fromkeys(("per", "time_unit"), ANY),
+        "amount": FILLED,
+        **dict.fromkeys(("every", "from", "until"), NUMBER),
+        **dict.fromkeys(("per", "time_unit"), ENTRY),
         "perspective": RERUN,
     },
     "adverse_events": {
         **dict.fromkeys(("strategy", "group"), RERUN),
-        **dict.fromkeys(("probability", "cost", "disutility", "duration_days"), NUMBER),
+        "probability": FILLED,
+        **dict.fromkeys(("cost", "disutility", "duration_days"), NUMBER),
     },
-    "scenarios": {"scenario": RERUN, "target": RERUN, "value": ANY},
+    "scenarios": {"scenario": RERUN, "target": RERUN, "value": ENTRY},
     "correlations": dict.fromkeys(("group", "row", "column", "value"), RERUN),
     "life_table": {
         "age": RERUN,
-        **dict.fromkeys(("male", "female", "utility_male", "utility_female"), NUMBER),
+        **dict.fromkeys(("male", "female"), FILLED),
+        **dict.fromkeys(("utility_male", "utility_female"), NUMBER),
     },
     "km": {
         **dict.fromkeys(("strategy", "endpoint", "group"), RERUN),
-        **dict.fromkeys(("time", "survival"), NUMBER),
-        "time_unit": ANY,
+        **dict.fromkeys(("time", "survival"), FILLED),
+        "time_unit": ENTRY,
     },
     "validation_targets": dict.fromkeys(("time", "value", "low", "high"), RERUN),
     "agreements": dict.fromkeys(("type", "strategy", "endpoint", "amount", "time"), RERUN),
-    "budget": {"year": RERUN, "value": NUMBER},
+    "budget": {"year": RERUN, "value": FILLED},
 }
 #: Settings without an effect on a number.
 _LABELS = ("title", "banner", "price_year")
@@ -104,8 +109,9 @@ def write_calc_inputs(ctx: Context, sheet: Sheet) -> None:
     sheet.text(0, 0, "Inputs at the run of heor and now", TITLE)
     note = (
         "Pasted results belong to the inputs in grey. Choosing a scenario or a PSA draw is no "
-        "change; other choices on Control are. Edit says which edits the live cells follow: any, a "
-        "number in place of a number or formula, or none until heor runs again (rerun)."
+        "change; other choices on Control are. Edit says which edits the live cells follow: any; "
+        "any entry but a blank; a number in place of a number or formula; none until heor runs "
+        "again (rerun)."
     )
     sheet.text(1, 0, note, NOTE)
     sheet.row(_HEAD, 0, _HEADINGS, HEADER)
@@ -148,8 +154,15 @@ def _write_tests(ctx: Context, sheet: Sheet, kinds: Sequence[str]) -> None:
         both = f"AND(ISNUMBER({now}),ISNUMBER({then}))"
         test = f"=IF({both},IF({far},1,0),IF(EXACT({now},{then}),0,1))"
         sheet.formula(row, _CHANGED, test, 0.0, number)
-        live = f'IF({changed}=0,"yes",IF(OR(ISNUMBER({now}),{now}=""),"yes","no"))'
-        follows = f'=IF({kind}="{RERUN}","no",IF({kind}="{ANY}","yes",{live}))'
+        allowed = (
+            (ANY, "TRUE"),
+            (ENTRY, f'{now}<>""'),
+            (NUMBER, f'OR(ISNUMBER({now}),{now}="")'),
+            (FILLED, f"ISNUMBER({now})"),
+        )
+        good = ",".join(f'AND({kind}="{word}",{ok})' for word, ok in allowed)
+        known = f'IF({changed}=0,"yes",IF(OR({good}),"yes","no"))'
+        follows = f'=IF({kind}="{RERUN}","no",{known})'
         sheet.formula(row, _FOLLOWED, follows, "no" if said == RERUN else "yes", text)
 
 
@@ -211,7 +224,7 @@ def _settings(ctx: Context, table: TableData) -> Iterator[_Watched]:
         key = table.rows[row][column_of(table, "key")]
         if key in _LABELS or key not in SETTINGS:
             continue
-        kind = (NUMBER if key in _FORMULAS else ANY) if key in live else RERUN
+        kind = (FILLED if key in _FORMULAS else ENTRY) if key in live else RERUN
         for column in ("value", "unit"):
             if column in table.columns:
                 yield _watched(ctx, table, row, column, kind, key)
