@@ -394,7 +394,7 @@ def test_price_under_scenarios_that_set_what_it_drives(tmp_path: Path) -> None:
     assert assert_prices_meet(ctx) == 2
     formulas = openpyxl.load_workbook(tmp_path / "book.xlsx")["Calc Price"]
     texts = [str(c.value) for row in formulas.iter_rows() for c in row if c.data_type == "f"]
-    assert any('="thrice"' in text and '="set"' in text for text in texts)
+    assert any(',"thrice")' in text and ',"set")' in text for text in texts)
 
 
 # --- recalculation -------------------------------------------------------------------------------

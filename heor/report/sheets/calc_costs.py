@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heor.report.live import Term, literal, put, sum_of_products
 from heor.report.lookup import SummedRows
-from heor.report.sheets.calc_price import POINTS, amount_at, moves_costs_only
+from heor.report.sheets.calc_price import POINTS, amount_at, moves_costs_only, source_cell
 from heor.report.sheets.calc_quality import notes
 from heor.report.sheets.cost_rows import CostRow, cost_rows
 from heor.report.sheets.layout import Context, head, heading, table_head
@@ -104,12 +104,14 @@ def _write_cost(ctx: Context, table: SummedRows, row: int, one: CostRow) -> None
     add("discounted", amount * per * weight * times, _MONEY)
     add("undiscounted", amount * per * weight * plainly, _MONEY)
     spec = ctx.results.spec
+    table_name, column = ("adverse_events", "cost") if event else ("costs", "amount")
+    source = source_cell(ctx, table_name, one.item, column)
     for point in (point for point in POINTS if f"amount {point.key}" in table.places):
         if event:
             cost = spec.adverse_events[one.item].cost
-            then = probability * amount_at(ctx, point, cost, each)
+            then = probability * amount_at(ctx, point, cost, each, source)
         else:
-            then = amount_at(ctx, point, spec.costs[one.item].amount, amount)
+            then = amount_at(ctx, point, spec.costs[one.item].amount, amount, source)
         changed = add(f"amount {point.key}", then, _MONEY)
         add(f"discounted {point.key}", changed * per * weight * times, _MONEY)
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from heor.report.live import Term, literal, put, where
+from heor.report.live import words as quoted
 from heor.report.sheets.calc_quality import notes
+from heor.report.sheets.inputs import column_of
 from heor.report.sheets.layout import Context, head, table_head
+from heor.report.sheets.scenarios_live import scenario_rows
 from heor.report.xlsx import AFTER, LABEL, Sheet, Style
 from heor.spec.context import read_expression
 from heor.spec.expressions import Expression, evaluation_order
@@ -164,20 +167,37 @@ def _shadow(ctx: Context, point: Point, identifier: str) -> Term:
     if identifier == spec.settings.price_parameter:
         return point.of(now)
     own = spec.parameters[identifier].expression
-    term = now if own is None else amount_at(ctx, point, own, now)
+    row = list(spec.parameters).index(identifier)
+    cell = source_cell(ctx, "parameters", row, "value")
+    term = now if own is None else amount_at(ctx, point, own, now, cell)
+    places = {(one.scenario, one.target): one.place for one in scenario_rows(spec)}
     for name, override in _overrides(spec).items():
         if identifier in override:
-            then = amount_at(ctx, point, override[identifier], now)
+            cell = source_cell(ctx, "scenarios", places.get((name, identifier), 0), "value")
+            then = amount_at(ctx, point, override[identifier], now, cell)
             if then.text != term.text:
-                term = where(ctx.live["scenario"].equals(name), then, term)
+                chosen = Term(f"EXACT({ctx.live['scenario'].text},{quoted(name).text})", False)
+                term = where(chosen, then, term)
     return term
 
 
-def amount_at(ctx: Context, point: Point, expression: Expression, now: Term) -> Term:
+def source_cell(ctx: Context, table: str, row: int, column: str) -> str:
+    """Address of the cell of a table, its rows counted from 0, that may hold a user's formula.
+
+    "" where there is no such cell.
+    """
+    known, sheet = ctx.results.spec.tables.get(table), ctx.book.sheets.get(table)
+    if known is None or sheet is None or column not in known.columns:
+        return ""
+    return sheet.ref(row + 1, column_of(known, column))
+
+
+def amount_at(ctx: Context, point: Point, expression: Expression, now: Term, source: str) -> Term:
     """Give an amount at another price: as it is now where it does not depend on the price.
 
-    Where the formula has no value at that price, the amount now stands in; the extra cost is then
-    not linear in the price, which ``Results`` says.
+    It no longer does where a number was typed over its formula, in the cell ``source``. Where the
+    formula has no value at that price, the amount now stands in; the extra cost is then not linear
+    in the price, which ``Results`` says.
     """
     at_price = {name: ctx.live.get(f"{point.key} {name}") for name in expression.names}
     if not any(at_price.values()):
@@ -189,6 +209,7 @@ def amount_at(ctx: Context, point: Point, expression: Expression, now: Term) -> 
     value = float(expression.evaluate(values, 1)[0])
     if any(step.op in _MAY_FAIL for step in expression.steps):
         value = value if np.isfinite(value) else float(now.value)
-        return Term(f"IFERROR({text},{now.text})", value)
+        text = f"IFERROR({text},{now.text})"
     # bracketed wherever it is an operand, whatever its outermost operator
-    return Term(text, value, 0)
+    then = Term(text, value, 0)
+    return where(Term(f"ISNUMBER({source})", False), now, then) if source else then
