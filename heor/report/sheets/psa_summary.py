@@ -334,7 +334,9 @@ def _write_check(ctx: Context, sheet: Sheet, row: int, one: BaseCheck) -> None:
     if error is None:
         put_or_dash(sheet, row, 5, None, right)
     else:
-        put(sheet, row, 5, where(error > 0, difference / error, DASH), right)
+        # a spread of rounding alone tells nothing
+        least = equal * largest(1, absolute(base))
+        put(sheet, row, 5, where(error > least, difference / error, DASH), right)
         beyond = ctx.constants.term(BEYOND_CHANCE, "Standard errors beyond chance")
         apart = absolute(difference) > beyond * error
         verdict = where(
