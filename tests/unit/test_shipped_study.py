@@ -223,6 +223,8 @@ def test_both_strategies_share_the_curves_of_non_responders(study: Spec) -> None
         }
         assert len(texts) == 1
     for curve in study.curves:
+        if not curve.use:
+            continue
         uses_patient_data = any(
             name.endswith("_ipd") for e in curve.parameters.values() for name in e.names
         )
