@@ -11,9 +11,9 @@ import click
 
 from heor.cli import options
 from heor.errors import HeorError, InputErrors, Place, Problem
-from heor.fitting.curve_files import FILTERS, numbers_at_risk, read_curve
+from heor.fitting.curve_files import FILTERS, NumbersAtRisk, numbers_at_risk, read_curve
 from heor.fitting.digitised import Digitised, put_in_order
-from heor.fitting.reconstruct import Reconstruction, reconstruct
+from heor.fitting.reconstruct import Reconstruction, events_before, reconstruct
 from heor.report import files, json_shapes, reconstruct_forms
 from heor.spec.records import ALL, UNITS_PER_YEAR, Spec
 
@@ -153,8 +153,7 @@ def _from_files(
     try:
         digitised = put_in_order(table.columns["time"], table.columns["survival"])
         digitised = _as_points(digitised, points, (*table.repairs, *digitised.repairs))
-        times, left, died = numbers
-        made = reconstruct(digitised, times, left, events, died)
+        made = _made(digitised, numbers, events)
     except HeorError as error:
         raise InputErrors([Problem(Place(table.name), str(error))]) from error
     return made, table.unit or at_risk.unit
@@ -172,6 +171,18 @@ def _as_points(curve: Digitised, points: str, repairs: tuple[str, ...]) -> Digit
     return dataclasses.replace(curve, sampled=sampled, repairs=repairs)
 
 
+def _made(curve: Digitised, numbers: NumbersAtRisk, events: int | None) -> Reconstruction:
+    """Make the people, with what is known of events."""
+    before, total = numbers.events_before, None
+    if before is not None and numbers.time[-1] >= curve.time[-1]:
+        total = int(before[-1])
+    elif before is None and numbers.events is not None:
+        before, total = events_before(numbers.events, curve)
+    return reconstruct(
+        curve, numbers.time, numbers.left, total if events is None else events, before
+    )
+
+
 def _from_study(
     source: Path | None, curve: str, events: int | None, points: str
 ) -> tuple[Reconstruction, str]:
@@ -179,18 +190,17 @@ def _from_study(
     spec = options.load(source)
     km = spec.km[_slot(spec, curve)]
     rows = [row for row, number in enumerate(km.at_risk) if math.isfinite(number)]
-    died = [float(km.events[row]) for row in rows]
+    died = tuple(km.events.tolist())
     known = len(rows) == len(km.time) and all(map(math.isfinite, died))
+    numbers = NumbersAtRisk(
+        time=tuple(km.time[rows].tolist()),
+        left=tuple(km.at_risk[rows].tolist()),
+        events=died if known else None,
+        events_before=None,
+    )
     try:
         digitised = put_in_order(km.time.tolist(), km.survival.tolist())
-        digitised = _as_points(digitised, points, digitised.repairs)
-        made = reconstruct(
-            digitised,
-            [float(km.time[row]) for row in rows],
-            [float(km.at_risk[row]) for row in rows],
-            events,
-            died if known else None,
-        )
+        made = _made(_as_points(digitised, points, digitised.repairs), numbers, events)
     except HeorError as error:
         raise InputErrors([Problem(Place("km"), f"{curve}: {error}")]) from error
     return made, km.time_unit

@@ -92,8 +92,9 @@ def read_curve(path: Path, *, needed: str, filters: Mapping[str, str] | None = N
     lines = _lines(path)
     mark = _mark(path, lines)
     rows = [(number, _cells(text, mark)) for number, text in lines]
-    header, body = _header(path, rows, needed)
-    reading = _Reading(path, header, mark == ",")
+    header, body = _header(path, rows, needed, row_names=mark == " ")
+    headed = body[0] is not rows[0]
+    reading = _Reading(path, header)
     kept = reading.filtered(body, filters or {})
     columns = {name: reading.numbers(kept, name) for name in header if name not in _WORDS}
     if needed == "survival":
@@ -107,7 +108,9 @@ def read_curve(path: Path, *, needed: str, filters: Mapping[str, str] | None = N
         repairs.append(f"columns were parted by {words}")
     if reading.decimal_commas:
         repairs.append("decimals had commas")
-    if not reading.headed:
+    if reading.percent_signs:
+        repairs.append("cells with a percent sign were read as shares")
+    if not headed:
         repairs.append(f"the file has no headings: read as time and {needed.replace('_', ' ')}")
     return CurveFile(
         name=str(path),
@@ -170,11 +173,11 @@ def _cells(text: str, mark: str) -> list[str]:
 
 
 def _number(text: str) -> float:
-    """Give the number of a cell, a percent sign or not; NaN where it is none."""
+    """Give the number of a cell, a share where it has a percent sign; NaN where it is none."""
     plain = text.removesuffix("%").strip()
     if not re.fullmatch(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?", plain):
         return math.nan
-    return float(plain.replace(",", "."))
+    return float(plain.replace(",", ".")) / (100.0 if text.endswith("%") else 1.0)
 
 
 def _column(heading: str) -> str:
@@ -189,7 +192,7 @@ def _column(heading: str) -> str:
 
 
 def _header(
-    path: Path, rows: Sequence[tuple[int, list[str]]], needed: str
+    path: Path, rows: Sequence[tuple[int, list[str]]], needed: str, *, row_names: bool
 ) -> tuple[dict[str, tuple[int, str]], list[tuple[int, list[str]]]]:
     """Find the columns: name to index and heading; and the rows below."""
     number, first = rows[0]
@@ -214,10 +217,18 @@ def _header(
     )
     number, headings = rows[max(last - 1, 0)]
     # R writes no heading over the row names
-    if last < len(rows) and len(rows[last][1]) == len(headings) + 1:
+    if row_names and last < len(rows) and len(rows[last][1]) == len(headings) + 1:
         headings = ["", *headings]
     found: dict[str, tuple[int, str]] = {}
-    problems = []
+    problems = [
+        Problem(
+            Place(str(path), row=line),
+            f"{len(row)} cells under {len(headings)} headings; if decimals have commas, part the "
+            "columns by semicolons or use decimal points",
+        )
+        for line, row in rows[last:]
+        if any(row[len(headings) :])
+    ]
     for index, heading in enumerate(headings):
         name = _column(heading)
         if name and name in found:
@@ -237,22 +248,17 @@ def _header(
     if last == len(rows):
         problems.append(Problem(Place(str(path)), "there are no rows of numbers"))
     if problems:
-        raise InputErrors(problems)
+        raise InputErrors(problems[:MOST_PROBLEMS])
     return found, list(rows[last:])
 
 
 class _Reading:
     """Cells of one file, with the problems found on the way."""
 
-    def __init__(
-        self, path: Path, header: Mapping[str, tuple[int, str]], comma_parts: bool
-    ) -> None:
-        self.path, self.header, self.comma_parts = path, header, comma_parts
+    def __init__(self, path: Path, header: Mapping[str, tuple[int, str]]) -> None:
+        self.path, self.header = path, header
         self.problems: list[Problem] = []
-        self.decimal_commas = False
-        self.headed = (
-            any(heading != name for name, (_, heading) in header.items()) or len(header) > 2
-        )
+        self.decimal_commas = self.percent_signs = False
 
     def add(self, message: str, row: int, name: str = "") -> None:
         column = self.header[name][1] if name in self.header else ""
@@ -291,11 +297,10 @@ class _Reading:
             value = _number(text)
             if "," in text and math.isfinite(value):
                 self.decimal_commas = True
+            self.percent_signs |= text.endswith("%")
             if math.isnan(value) and (text or name in ("time", "survival")):
                 shown = f"'{text}'" if text else "an empty cell"
                 self.add(f"expected a number, found {shown}", number, name)
-            if self.comma_parts and len(row) > len(self.header) and not self.headed:
-                self.add("more cells than columns; write decimals with a point", number)
             values.append(value)
         return tuple(values)
 
@@ -336,8 +341,27 @@ class _Reading:
         raise InputErrors(shown)
 
 
-def numbers_at_risk(table: CurveFile) -> tuple[list[float], list[float], list[float] | None]:
-    """Times, numbers at risk and, where there are any, events since the row before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumbersAtRisk:
+    """Numbers at risk, and events where the file has them.
+
+    Attributes
+    ----------
+    time, left : tuple of float
+    events : tuple of float or None
+        A number for each row of the file: since the row before, or at its time.
+    events_before : tuple of float or None
+        Events before each number at risk.
+    """
+
+    time: tuple[float, ...]
+    left: tuple[float, ...]
+    events: tuple[float, ...] | None
+    events_before: tuple[float, ...] | None
+
+
+def numbers_at_risk(table: CurveFile) -> NumbersAtRisk:
+    """Find the numbers at risk of a file and check them.
 
     Raises
     ------
@@ -377,17 +401,17 @@ def numbers_at_risk(table: CurveFile) -> tuple[list[float], list[float], list[fl
         add("nobody is at risk at time 0", rows[0], "at_risk")
     if problems:
         raise InputErrors(problems)
-    events = _events_since(table, rows)
-    return times, numbers, events
+    return NumbersAtRisk(
+        time=tuple(times),
+        left=tuple(numbers),
+        events=_complete(table, "events", rows) if len(rows) == len(table.rows) else None,
+        events_before=_complete(table, "cumulative_events", rows),
+    )
 
 
-def _events_since(table: CurveFile, rows: Sequence[int]) -> list[float] | None:
-    """Events since the row before, where every row of numbers at risk tells them."""
-    if "cumulative_events" in table.columns:
-        total = [table.columns["cumulative_events"][place] for place in rows]
-        if all(map(math.isfinite, total)) and total[0] == 0:
-            return [b - a for a, b in zip([0.0, *total[:-1]], total, strict=True)]
-    found = [table.columns["events"][place] for place in rows] if "events" in table.columns else []
-    if found and len(rows) == len(table.rows) and all(map(math.isfinite, found)):
-        return found
-    return None
+def _complete(table: CurveFile, name: str, rows: Sequence[int]) -> tuple[float, ...] | None:
+    """A column at some rows, where it has a number in all of them."""
+    if name not in table.columns:
+        return None
+    found = tuple(table.columns[name][place] for place in rows)
+    return found if all(map(math.isfinite, found)) else None

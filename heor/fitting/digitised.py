@@ -171,8 +171,8 @@ def _from_the_start(
         return np.append(0.0, at), np.append(1.0, alive)
     if alive[0] < 0.5:
         raise HeorError(
-            f"survival at time 0 is {alive[0]:.4g}; it must be 1. Are these the points of one curve,"
-            " and survival, not a cumulative incidence?"
+            f"survival at time 0 is {alive[0]:.4g}; it must be 1. Are these the points of one"
+            " curve, and survival, not a cumulative incidence?"
         )
     if alive[0] < 1.0:
         repairs.append(f"survival at time 0 was {alive[0]:.4g} and was set to 1")

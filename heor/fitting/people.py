@@ -202,8 +202,7 @@ def people(
         steady = _steady(path, points, hazard, (start, stop), before, left=after)
         span = _Span(start=start, stop=stop, points=points, after=after, steady=steady, loose=0.0)
         _walk(beam, path, span)
-        upto = place + (2 if path.sampled else 1)
-        _close(beam, span, None if died is None else int(died[:upto].sum()))
+        _close(beam, span, None if died is None else int(died[place + 1]))
         level = float(beam.level[0])
         exposure += (stop - start) * (before + after) / 2
     _last(beam, path, float(times[-1]), level, total, exposure)
@@ -272,14 +271,14 @@ def _walk(beam: _Beam, path: Path, span: _Span) -> None:
     now = span.start
     for place in span.points:
         when, target = float(path.time[place]), float(path.survival[place])
-        share = (when - span.start) / (span.stop - span.start)
+        share = (when - span.start) / (span.stop - span.start) if span.stop > span.start else 0.0
         spread = max(1.0, (span.steady * share * (1.0 - share)) ** 0.5, span.loose * share)
         since = beam.censored - base[entry]
         wide = max(1, round(spread / 2))
         goal = np.round(span.steady * share + wide * _CENSORED)
         lost = np.concatenate([np.zeros((len(since), 1)), goal - since[:, None]], axis=1)
         room = (beam.left - span.after)[:, None]
-        lost = np.clip(lost, 0, room)
+        lost = np.clip(lost, 0, room if when > now else 0)
         # on a grid the censored of a gap may stand before, among or after its events
         early = _AMONG if path.sampled else _BEFORE
         if path.sampled and beam.left.min() < FEW:
@@ -341,16 +340,15 @@ def _last(
     points = np.flatnonzero((path.time > start) if path.sampled else (path.time >= start))
     points = points[path.time[points] > 0]
     left = int(beam.left[0])
-    if len(points) and left and stop > start:
+    if len(points) and left:
         hazard = _hazards(path, points, level)
+        steady = 0.0
         if exposure > 0:
             steady = float(beam.censored[0]) / exposure * (stop - start) * left
             steady = min(steady * (1.0 + float(np.prod(1.0 - hazard))) / 2, float(left))
-        else:
-            wanted = None if total is None else total - int(beam.events[0])
-            steady = 0.0
-            if wanted is not None:
-                steady = _steady(path, points, hazard, (start, stop), left, events=wanted)
+        elif total is not None and stop > start:
+            wanted = total - int(beam.events[0])
+            steady = _steady(path, points, hazard, (start, stop), left, events=wanted)
         span = _Span(
             start=start, stop=stop, points=points, after=0, steady=steady, loose=max(steady, 1.0)
         )

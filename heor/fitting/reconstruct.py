@@ -85,7 +85,7 @@ def reconstruct(
     risk_time: Sequence[float],
     at_risk: Sequence[float],
     events: int | None = None,
-    events_at: Sequence[float] | None = None,
+    events_by: Sequence[float] | None = None,
 ) -> Reconstruction:
     """Make patient data that agree with a curve and its numbers at risk.
 
@@ -96,9 +96,8 @@ def reconstruct(
         Published numbers at risk; the first at time 0.
     events : int, optional
         Total events, when published.
-    events_at : sequence of float, optional
-        Events of each row of numbers at risk, when published: since the row before where the curve
-        is on a grid, else at that time.
+    events_by : sequence of float, optional
+        Events before each number at risk, when published.
 
     Raises
     ------
@@ -109,12 +108,19 @@ def reconstruct(
     _check(times, numbers, events)
     repairs = list(curve.repairs)
     curve, times, numbers = _same_reach(curve, times, numbers, repairs)
-    died, total = None, events
-    if events_at is not None:
-        died = np.asarray(events_at, dtype=float)
-        total = int(died.sum()) if events is None else events
-    time, event = people(make_path(curve, times), times, numbers, died, total)
-    return _reported(curve, time, event, times, numbers, total, repairs)
+    died = None if events_by is None else np.asarray(events_by, dtype=float)
+    time, event = people(make_path(curve, times), times, numbers, died, events)
+    return _reported(curve, time, event, times, numbers, events, repairs)
+
+
+def events_before(each: Sequence[float], curve: Digitised) -> tuple[tuple[float, ...], int]:
+    """Events before each row and in all, of a table with a row per point.
+
+    On a grid a row counts the events since the row before, else those at its time.
+    """
+    total = np.cumsum(each)
+    before = total if curve.sampled else np.append(0.0, total[:-1])
+    return tuple(before.tolist()), int(total[-1])
 
 
 def _check(times: FloatArray, numbers: FloatArray, events: int | None) -> None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from heor.fitting.reconstruct import Reconstruction
 from heor.report.numbers import count
 
+#: Numbers at risk that are printed.
+MOST_ROWS = 15
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -67,10 +70,15 @@ def tables(made: Reconstruction, name: str, unit: str) -> list[RenderableType]:
         f"Survival is off by {made.mean_gap:.4f} on average and by {made.largest_gap:.4f} at most "
         f"(at time {made.largest_gap_at:.4g})."
     )
-    risk = make_table("Numbers at risk", ("Time", "Published", "Made"), words=())
-    for row in made.at_risk:
-        risk.add_row(f"{row.time:.4g}", str(row.published), str(row.made))
-    parts.append(risk)
+    met = sum(row.made == row.published for row in made.at_risk)
+    words = f"{met} of {count(len(made.at_risk), 'number')} at risk are met exactly"
+    if len(made.at_risk) > MOST_ROWS:
+        parts.append(f"{words}; --json has them.")
+    else:
+        risk = make_table("Numbers at risk", ("Time", "Published", "Made"), words=())
+        for row in made.at_risk:
+            risk.add_row(f"{row.time:.4g}", str(row.published), str(row.made))
+        parts += [f"{words}.", risk]
     parts += [f"Warning: {words}." for words in made.warnings]
     return parts
 

@@ -13,7 +13,7 @@ from heor.errors import HeorError
 from heor.fitting.data import kaplan_meier, right_censored
 from heor.fitting.digitised import Digitised, put_in_order
 from heor.fitting.fit import fit
-from heor.fitting.reconstruct import Reconstruction, reconstruct
+from heor.fitting.reconstruct import Reconstruction, events_before, reconstruct
 from heor.spec.reader import read_study, shipped_studies
 from heor.spec.records import Spec
 
@@ -306,12 +306,19 @@ def test_only_the_number_at_the_start_is_enough_but_is_said():
 
 
 def test_events_by_row_are_kept():
-    curve = put_in_order(np.arange(0, 8), [1, 0.9, 0.8, 0.75, 0.6, 0.5, 0.45, 0.4])
-    made = reconstruct(
-        curve, np.arange(0, 8), [20, 18, 15, 14, 10, 8, 7, 6], None, [0, 2, 2, 1, 3, 2, 1, 1]
-    )
-    edges = range(8)
-    found = [int(made.event[(made.time > a) & (made.time <= b)].sum()) for a, b in pairwise(edges)]
+    """Four rows of a table as R prints it: at risk just before, events at that time."""
+    curve = put_in_order([0, 2, 3, 7], [1, 0.9, 0.8, 0.6])
+    before, total = events_before([0, 2, 1, 2], curve)
+    assert (before, total) == ((0, 0, 2, 3), 5)
+    made = reconstruct(curve, [0, 2, 3, 7], [20, 20, 12, 9], total, before)
+    assert made.time[made.event > 0].tolist() == [2, 2, 3, 7, 7]
+    grid = put_in_order(np.arange(0, 8), [1, 0.9, 0.8, 0.75, 0.6, 0.5, 0.45, 0.4])
+    before, total = events_before([0, 2, 2, 1, 3, 2, 1, 1], grid)
+    assert before == (0, 2, 4, 5, 8, 10, 11, 12)
+    made = reconstruct(grid, range(8), [20, 18, 15, 14, 10, 8, 7, 6], total, before)
+    found = [
+        int(made.event[(made.time > a) & (made.time <= b)].sum()) for a, b in pairwise(range(8))
+    ]
     assert found == [2, 2, 1, 3, 2, 1, 1]
 
 
@@ -357,7 +364,8 @@ def patients(study) -> dict[str, Reconstruction]:
     found = {}
     for (_, endpoint, group), km in study.km.items():
         curve = put_in_order(km.time, km.survival)
-        made = reconstruct(curve, km.time, km.at_risk, None, km.events)
+        before, total = events_before(km.events, curve)
+        made = reconstruct(curve, km.time, km.at_risk, total, before)
         found[f"{endpoint}.{group}"] = made
     return found
 
