@@ -81,7 +81,8 @@ def test_what_is_printed(tmp_path, risk):
         "Repaired: columns were parted by semicolons.",
         "Repaired: decimals had commas.",
         "Repaired: survival was in percent.",
-        "Median, monthsMean up to 12.2, months",
+        "Median, months             12.2    12.2   +0.00%",
+        "Mean up to 12.2, months",
         "3 of 3 numbers at risk are met exactly.",
     ):
         assert words in result.output, words
