@@ -192,11 +192,20 @@ def kaplan_meier(data: SurvivalData) -> tuple[FloatArray, FloatArray]:
     """
     finite = np.isfinite(data.upper)
     middle = np.where(finite, (data.lower + np.where(finite, data.upper, 0.0)) / 2, data.lower)
-    times = np.unique(middle[finite])
-    survival, alive = np.empty(len(times)), 1.0
-    for place, time in enumerate(times):
-        at_risk = float(data.weight[(data.entry < time) & (middle >= time)].sum())
-        died = float(data.weight[finite & (middle == time)].sum())
-        alive *= 1.0 - died / at_risk if at_risk > 0 else 1.0
-        survival[place] = alive
+    times, place = np.unique(middle[finite], return_inverse=True)
+    died = np.bincount(place, data.weight[finite], len(times))
+    # those who leave at t or later, less those who have not come by then
+    at_risk = _weight_from(middle, data.weight, times) - _weight_from(
+        data.entry, data.weight, times
+    )
+    share = np.divide(died, at_risk, out=np.zeros(len(times)), where=at_risk > 0)
+    survival: FloatArray = np.cumprod(np.maximum(1.0 - share, 0.0))
     return times, survival
+
+
+def _weight_from(values: FloatArray, weight: FloatArray, times: FloatArray) -> FloatArray:
+    """Weight of those whose value is at each time or later."""
+    order = np.argsort(values)
+    before = np.concatenate(([0.0], np.cumsum(weight[order])))
+    found: FloatArray = before[-1] - before[np.searchsorted(values[order], times)]
+    return found

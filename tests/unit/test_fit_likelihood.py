@@ -12,7 +12,7 @@ from scipy import optimize, stats
 from heor.engine.survival import CURVES
 from heor.engine.survival_flexible import Spline
 from heor.errors import HeorError
-from heor.fitting.data import interval_censored, right_censored
+from heor.fitting.data import interval_censored, kaplan_meier, right_censored
 from heor.fitting.density import log_density
 from heor.fitting.fit import fit
 from heor.fitting.maximise import curvature, maximise, slope
@@ -460,3 +460,20 @@ def test_names_and_scales_of_a_model():
     assert values == pytest.approx({"shape": 1, "scale": 5, "cure": 0.5, "group:b": 0.7})
     with pytest.raises(ValueError, match="no spline"):
         Spline("nothing", 3)
+
+
+def test_kaplan_meier_by_hand_with_entry_and_weights():
+    """At 2 two of 4 + 1 die; at 3, when the late ones are there, one of 2 + 1 + 3."""
+    data = right_censored(
+        [2.0, 2.0, 3.0, 4.0, 4.0, 5.0],
+        [1, 0, 1, 0, 0, 0],
+        entry=[0, 0, 0, 0, 2, 2.5],
+        weight=[2, 1, 1, 1, 1, 3],
+    )
+    times, survival = kaplan_meier(data)
+    assert times.tolist() == [2, 3]
+    np.testing.assert_allclose(survival, [1 - 2 / 5, (1 - 2 / 5) * (1 - 1 / 6)], rtol=1e-14)
+    middle = interval_censored([2.0, 1.0, 3.0], [4.0, 1.0, np.inf])
+    times, survival = kaplan_meier(middle)
+    assert times.tolist() == [1, 3]
+    np.testing.assert_allclose(survival, [2 / 3, 1 / 3], rtol=1e-14)
