@@ -193,12 +193,12 @@ def kaplan_meier(data: SurvivalData) -> tuple[FloatArray, FloatArray]:
     finite = np.isfinite(data.upper)
     middle = np.where(finite, (data.lower + np.where(finite, data.upper, 0.0)) / 2, data.lower)
     times, place = np.unique(middle[finite], return_inverse=True)
-    died = np.bincount(place, data.weight[finite], len(times))
+    died = np.bincount(place, data.weight[finite], len(times)).astype(float)
     # those who leave at t or later, less those who have not come by then
     at_risk = _weight_from(middle, data.weight, times) - _weight_from(
         data.entry, data.weight, times
     )
-    share = np.divide(died, at_risk, out=np.zeros(len(times)), where=at_risk > 0)
+    share = np.divide(died, at_risk, out=np.zeros_like(died), where=at_risk > 0)
     survival: FloatArray = np.cumprod(np.maximum(1.0 - share, 0.0))
     return times, survival
 
