@@ -159,6 +159,32 @@ def test_random_studies(seed, tmp_path):
             book.agrees({book.choice("draw"): draw}, spec, values_of(book, draw))
 
 
+FLEXIBLE = """\
+id,strategy,endpoint,family,parameters,pps_family,pps_parameters,time_unit,use,source
+old_pfs,old,pfs,spline,knots=-1 ln(2) 1.5; gamma0=-rate; gamma1=1; gamma2=0.02,,,year,,assumption
+old_os,old,os,genf,mu=1; sigma=0.9; Q=-0.4; P=rate,,,year,,assumption
+new_pfs,new,pfs,spline,scale=odds; knots=-2 1; gamma0=-1-rate; gamma1=1.2,,,year,,assumption
+new_os,new,os,post_progression,,spline,scale=normal; knots=0 1; gamma0=-1; gamma1=rate+1,year,x,\
+assumption
+new_os_genf,new,os,post_progression,,genf,mu=1; sigma=0.9; Q=0.4; P=rate,year,,assumption
+new_os_bent,new,os,spline,knots=-1 0 half 2; gamma0=-2; gamma1=1; gamma2=0.01; gamma3=0,,,year,,\
+assumption
+"""
+
+
+def test_numbers_of_families_of_several_lengths(tmp_path):
+    scenarios = "scenario,target,value\nFaster,rate,0.6\n"
+    study = write_study(tmp_path / "study", curves=FLEXIBLE, scenarios=scenarios)
+    spec = read_study(study)
+    with Spreadsheet() as office:
+        book = book_of(spec, tmp_path / "flexible.xlsx", office)
+        check_stored(book)
+        book.agrees({}, spec)
+        faster = apply_changes(spec, spec.scenarios[0].changes)
+        book.agrees({book.choice("scenario"): "Faster"}, faster)
+        book.agrees({book.choice("draw"): 2}, spec, values_of(book, 2))
+
+
 def values_of(book: Book, draw: int) -> dict[str, float]:
     psa = book.ctx.results.psa
     assert psa is not None
@@ -271,8 +297,8 @@ def test_a_curve_chosen_or_marked(shipped):
 
 def test_blanks_count_as_nothing_changed(shipped):
     cell = shipped.cell("curves", "lif_pfs_responder", "delay")
-    key = "curves 8 delay"
-    assert shipped.spec.curves[8].id == "lif_pfs_responder"
+    ids = [curve.id for curve in shipped.spec.curves]
+    key = f"curves {ids.index('lif_pfs_responder')} delay"
     assert shipped.live({cell: None}, key) == {key: 0}
     assert shipped.live({cell: 2.5}, key) == {key: 2.5}
 
