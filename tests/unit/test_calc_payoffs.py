@@ -407,8 +407,8 @@ def test_every_formula_recalculates_to_its_stored_value(tmp_path: Path) -> None:
     path = tmp_path / "payoffs.xlsx"
     with writing(path) as book:
         for seed in (1, 4, 7):
-            spec = RandomStudy(seed).spec
-            write_payoffs(with_fourth_strategy(spec) if seed == 4 else spec, book)
+            # no copy of a strategy here: whether their costs tie hangs on the last bit of a sum
+            write_payoffs(RandomStudy(seed).spec, book)
         for amount in ("dose * price", "100000 / price"):
             write_payoffs(priced(amount), book)
         write_payoffs(
