@@ -27,6 +27,9 @@ FEW_EVENTS = 10
 #: of times at which it is looked at.
 _SMALL_CHANGE, _HAZARD_POINTS = 1e-3, 2000
 
+#: Turns of a hazard that are told one by one.
+_MOST_TURNS = 4
+
 #: Survival at which a curve counts as closed, so that its mean is known, and the years until then.
 _CLOSED, _FAR = 1e-6, 200.0
 
@@ -275,13 +278,14 @@ def _notes(data: SurvivalData, candidates: Sequence[Candidate]) -> list[str]:
     if many:
         named = "every family" if len(many) == len(candidates) else ", ".join(many)
         notes.append(
-            f"{events:g} events are fewer than {FEW_EVENTS} for each number fitted ({named}): "
-            "intervals are rough."
+            f"fewer than {FEW_EVENTS} events for each number fitted ({named}; found "
+            f"{events:g}): intervals are rough."
         )
+    by_problem: dict[str, list[str]] = {}
     for one in candidates:
         if one.problem:
-            notes.append(f"{one.label}: {one.problem}.")
-    return notes
+            by_problem.setdefault(one.problem, []).append(one.label)
+    return notes + [f"{', '.join(names)}: {words}." for words, names in by_problem.items()]
 
 
 def _candidate(
@@ -322,7 +326,7 @@ def _candidate(
         survival=tuple(curve.survival(years * per_year) for years in LANDMARKS),
         rmst=curve.rmst(end),
         mean=curve.mean(per_year),
-        hazard=hazard_words(curve.hazard, first, end),
+        hazard=hazard_words(curve.hazard, first, end) if one.sound or one.limit else "",
     )
 
 
@@ -442,6 +446,8 @@ def hazard_words(hazard: Callable[[FloatArray], FloatArray], first: float, end: 
             low = place
     if not turns:
         return "constant"
+    if len(turns) > _MOST_TURNS:
+        return f"turns {len(turns) - 1} times"
     words = {1: "rises", -1: "falls"}
     text = words[turns[0][0]]
     for direction, place in turns[1:]:

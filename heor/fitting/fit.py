@@ -122,7 +122,7 @@ def fit(
         raise HeorError(f"{name}: {error}") from error
     if data.events < len(model.names):
         raise HeorError(
-            f"{name}: {data.events:g} events are fewer than the {len(model.names)} numbers to fit"
+            f"{name}: {len(model.names)} numbers to fit need as many events; found {data.events:g}"
         )
     scaled, inside = data.distinct().scaled(unit), model.in_unit(unit)
     found, limit = _maximum(inside, scaled, name)

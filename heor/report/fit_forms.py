@@ -144,7 +144,8 @@ def fit_tables(
         if parts:
             parts.append("")
         parts.append(
-            f"{where}{group.subjects:g} subjects, {group.events:g} events, followed for up to "
+            f"{where}{_people(group.subjects, 'subject')}, {_people(group.events, 'event')}, "
+            "followed for up to "
             f"{plain(group.last)} {unit}s."
         )
         if not group.together:
@@ -243,6 +244,11 @@ def _parameter_table(group: Comparison, where: str) -> RenderableType:
             label = one.label if place == 0 else ""
             table.add_row(label, name, *map(_number, (number.value, number.low, number.high)))
     return table
+
+
+def _people(number: float, one: str) -> str:
+    """A number of people, which weights may leave broken."""
+    return count(int(number), one) if number.is_integer() else f"{plain(number)} {one}s"
 
 
 def _number(value: float) -> str:

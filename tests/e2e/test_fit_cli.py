@@ -158,12 +158,12 @@ def test_a_family_that_cannot_be_fitted_leaves_the_others(tmp_path):
     done = run("fit", path)
     assert done.exit_code == 0, done.output
     assert "no fit" in done.output
-    assert "2 events are fewer than the 3 numbers to fit" in done.output
+    assert "3 numbers to fit need as many events; found 2" in done.output
     table = run("fit", path, "-o", tmp_path / "few.out.csv")
     assert table.exit_code == 0, table.output
     with (tmp_path / "few.out.csv").open(encoding="utf-8") as file:
         rows = {row["family"]: row for row in csv.DictReader(file)}
-    assert "fewer than the 3" in rows["gengamma"]["problem"]
+    assert "3 numbers to fit" in rows["gengamma"]["problem"]
     assert rows["gengamma"]["aic"] == ""
 
 

@@ -267,12 +267,13 @@ def test_what_is_doubtful_is_said():
         horizon=20.0,
     )
     notes = "\n".join(found.notes)
-    assert "3 events are fewer than 10 for each number fitted (exponential, weibull" in notes
-    assert "3 events are fewer than the 6 numbers to fit" in notes
+    assert "fewer than 10 events for each number fitted (exponential, weibull" in notes
+    assert "6 numbers to fit need as many events; found 3" in notes
     same = right_censored([3.0] * 8, [1] * 8)
-    (found,) = compare(same, REQUESTS[1:2], together=False, per_year=12.0, horizon=20.0)
-    assert "no maximum inside its range" in found.notes[-1]
+    (found,) = compare(same, REQUESTS[1:3], together=False, per_year=12.0, horizon=20.0)
+    assert found.notes[-1].startswith("weibull, lognormal: no maximum inside its range")
     assert found.best is None
+    assert [one.hazard for one in found.candidates] == ["", ""]
 
 
 def test_no_events_are_named_by_group():
@@ -280,7 +281,7 @@ def test_no_events_are_named_by_group():
     with pytest.raises(HeorError, match="no events in `y`: every subject is censored"):
         compare(data, REQUESTS, together=False, per_year=12.0, horizon=20.0)
     one = right_censored([1.0], [1])
-    with pytest.raises(HeorError, match="1 events are fewer than the 2 numbers to fit"):
+    with pytest.raises(HeorError, match="2 numbers to fit need as many events; found 1"):
         compare(one, REQUESTS[1:2], together=False, per_year=12.0, horizon=20.0)
 
 
@@ -291,6 +292,7 @@ def test_hazards_in_words():
     assert hazard_words(lambda t: (t - 10) ** 2, 0.1, 100).startswith("falls until 10")
     twice = hazard_words(lambda t: 2 + np.sin(t), 0.1, 2 * math.pi)
     assert twice == "rises until 1.57, then falls until 4.71, then rises"
+    assert hazard_words(lambda t: 2 + np.sin(t), 0.1, 60).startswith("turns 1")
     assert hazard_words(lambda t: np.full_like(t, np.nan), 0.1, 10) == ""
 
 
