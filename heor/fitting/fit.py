@@ -88,6 +88,7 @@ def fit(
     together: bool = False,
     scale: str = "hazard",
     inner: int = 1,
+    knots: Sequence[float] = (),
 ) -> Fit:
     """Fit one family by maximum likelihood.
 
@@ -99,7 +100,7 @@ def fit(
     name : str
         Family, see `heor.fitting.models.LOCATION`.
     data : SurvivalData
-    cure, together, scale, inner
+    cure, together, scale, inner, knots
         See `heor.fitting.models.make_model`.
 
     Returns
@@ -117,7 +118,9 @@ def fit(
     typical = np.median(seen) if len(seen) else np.median(data.upper[np.isfinite(data.upper)])
     unit = float(typical)
     try:
-        model = make_model(name, data=data, cure=cure, together=together, scale=scale, inner=inner)
+        model = make_model(
+            name, data=data, cure=cure, together=together, scale=scale, inner=inner, knots=knots
+        )
     except ValueError as error:
         raise HeorError(f"{name}: {error}") from error
     if data.events < len(model.names):

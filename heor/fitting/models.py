@@ -285,6 +285,7 @@ def make_model(
     together: bool = False,
     scale: str = "hazard",
     inner: int = 1,
+    knots: Sequence[float] = (),
 ) -> Model:
     """Give the model of a family name for some data.
 
@@ -300,10 +301,12 @@ def make_model(
         One model for all groups, with an effect on the location, instead of the only group.
     scale, inner : str, int
         Of a spline: its scale and its number of inner knots.
+    knots : sequence of float, optional
+        Of a spline, on the scale of ln t, the two at the ends included; else quantiles of ``data``.
     """
     groups: Sequence[str] = data.groups if together else data.groups[:1]
     if name == "spline":
-        knots = spline_knots(data, inner)
-        family: Family = Spline(scale, len(knots))
-        return Model(family=family, knots=knots, cure=cure, groups=tuple(groups))
+        placed = tuple(knots) or spline_knots(data, inner)
+        family: Family = Spline(scale, len(placed))
+        return Model(family=family, knots=placed, cure=cure, groups=tuple(groups))
     return Model(family=CURVES[name], cure=cure, groups=tuple(groups))

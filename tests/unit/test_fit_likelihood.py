@@ -412,6 +412,17 @@ def test_knots_are_quantiles_of_the_events():
     np.testing.assert_allclose(model.knots, np.quantile(seen, [0, 0.25, 0.5, 0.75, 1]), rtol=1e-12)
 
 
+def test_knots_may_be_given():
+    time, event = simulated(101)
+    data = right_censored(time, event)
+    by_quantiles = fit("spline", data, inner=2)
+    given = fit("spline", data, knots=by_quantiles.model.knots)
+    assert given.log_likelihood == pytest.approx(by_quantiles.log_likelihood, abs=1e-10)
+    elsewhere = fit("spline", data, knots=(-1.0, 2.0, 4.0))
+    assert elsewhere.model.knots == (-1.0, 2.0, 4.0)
+    assert elsewhere.sound
+
+
 def test_a_generalised_f_at_its_edge_is_the_generalised_gamma():
     time, event = simulated(800, seed=3)
     simpler, found = (fit(name, right_censored(time, event)) for name in ("gengamma", "genf"))
