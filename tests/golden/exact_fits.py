@@ -17,7 +17,7 @@ import mpmath as mp
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from survival_reference import survival_and_density  # noqa: E402
+from survival_reference import survival_and_density
 
 DATA = Path(__file__).parent / "data"
 ORACLE = json.loads((DATA / "fits_flexsurv.json").read_text("utf-8"))
