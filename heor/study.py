@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from heor.analyses import accrual, base_case, dsa, psa, scenarios
+from heor.analyses.mapper import Mapper
 from heor.analyses.psa_results import Crossing, PsaResult, PsaSummary
 from heor.analyses.psa_summary import crossing_of
 from heor.analyses.results import AccrualRow, BaseCase, ScenarioResult
@@ -55,6 +56,10 @@ class Plan:
         Of `OPTIONAL`.
     scenarios : sequence of str, optional
         Names of the scenarios wanted; all when None.
+    streamed : bool
+        Whether a probabilistic analysis too large to keep whole is of use.
+    mapper : Mapper, optional
+        Does scenarios and the probabilistic analysis elsewhere.
     """
 
     draws: int | None = None
@@ -64,6 +69,8 @@ class Plan:
     workers: int = 1
     skip: Sequence[str] = ()
     scenarios: Sequence[str] | None = None
+    streamed: bool = False
+    mapper: Mapper | None = None
 
 
 def package_version() -> str:
@@ -111,7 +118,7 @@ def run_study(
     cases: tuple[ScenarioResult, ...] = ()
     if "scenarios" in wanted and (spec.scenarios or plan.scenarios):
         with clock.step("scenarios"):
-            cases = scenarios.run(spec, plan.scenarios, base)
+            cases = scenarios.run(spec, plan.scenarios, base, plan.mapper)
     tornado = None
     if "dsa" in wanted:
         with clock.step("dsa"):
@@ -128,6 +135,8 @@ def run_study(
                 workers=plan.workers,
                 progress=lambda done, total: report("psa", done, total),
                 until_mcse=plan.until_mcse,
+                streamed=plan.streamed,
+                mapper=plan.mapper,
             )
         with clock.step("psa summary"):
             summary = psa.summarise(spec, sample, base)

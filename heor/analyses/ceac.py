@@ -15,6 +15,10 @@ from heor.spec.parameters import FloatArray
 #: Draws worked on at a time, so that arrays stay small whatever the number of draws.
 BLOCK = 8192
 
+#: Relative distance of a threshold from the point where a draw changes sides within which the draw
+#: is looked at by itself.
+NEAR = 1e-9
+
 #: Upper end of the acceptability axis when neither draws nor thresholds say anything.
 DEFAULT_AXIS_END = 100_000.0
 
@@ -30,7 +34,9 @@ def acceptability(
 ) -> Acceptability:
     """CEAC, CEAF, EVPI and expected losses over thresholds (methods 7.4).
 
-    Works block by block over draws, so memory does not grow with draws × thresholds.
+    Memory does not grow with draws × thresholds. Of two strategies, draws are sorted once by the
+    threshold at which each changes sides, and a threshold then costs a search; of more, draws are
+    worked on block by block.
 
     Parameters
     ----------
@@ -45,18 +51,8 @@ def acceptability(
     """
     k = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
     n, s = _check_draws(strategies, costs, qalys)
-    wins = np.zeros((len(k), s))
-    loss = np.zeros((len(k), s))
-    for start in range(0, n, BLOCK):
-        cost = np.ascontiguousarray(costs[start : start + BLOCK].T)
-        worth = np.ascontiguousarray(qalys[start : start + BLOCK].T) * severity_weight
-        for j, threshold in enumerate(k):
-            benefit = threshold * worth - cost
-            highest = benefit.max(axis=0)
-            winners = benefit == highest
-            count = winners.sum(axis=0)
-            wins[j] += (winners / count).sum(axis=1)
-            loss[j] += (highest - benefit).sum(axis=1)
+    sums = _two_strategies if s == 2 else _many_strategies
+    wins, loss = sums(costs, qalys, k, severity_weight)
     ceac, loss = wins / n, loss / n
     best = loss.argmin(axis=1)
     row = np.arange(len(k))
@@ -69,6 +65,81 @@ def acceptability(
         evpi=loss[row, best],
         expected_loss=loss,
     )
+
+
+def _many_strategies(
+    costs: FloatArray, qalys: FloatArray, k: FloatArray, severity_weight: float
+) -> tuple[FloatArray, FloatArray]:
+    """Draws won, ties shared, and summed losses, each ``(threshold, strategy)``."""
+    n, s = costs.shape
+    wins = np.zeros((len(k), s))
+    loss = np.zeros((len(k), s))
+    for start in range(0, n, BLOCK):
+        cost = np.ascontiguousarray(costs[start : start + BLOCK].T)
+        worth = np.ascontiguousarray(qalys[start : start + BLOCK].T) * severity_weight
+        for j, threshold in enumerate(k):
+            benefit = threshold * worth - cost
+            highest = benefit.max(axis=0)
+            winners = benefit == highest
+            count = winners.sum(axis=0)
+            wins[j] += (winners / count).sum(axis=1)
+            loss[j] += (highest - benefit).sum(axis=1)
+    return wins, loss
+
+
+def _two_strategies(
+    costs: FloatArray, qalys: FloatArray, k: FloatArray, severity_weight: float
+) -> tuple[FloatArray, FloatArray]:
+    """The same for two strategies: draws in order of the threshold at which each changes sides.
+
+    Where a threshold is so near that rounding might decide, the draw's net benefits are compared
+    as they are for more strategies.
+    """
+    worth = qalys * severity_weight
+    gain, price = worth[:, 1] - worth[:, 0], costs[:, 1] - costs[:, 0]
+    wins, loss = np.zeros((len(k), 2)), np.zeros((len(k), 2))
+    same = gain == 0
+    wins[:, 1] += (price[same] < 0).sum() + 0.5 * (price[same] == 0).sum()
+    loss[:, 0] += np.maximum(-price[same], 0.0).sum()
+    loss[:, 1] += np.maximum(price[same], 0.0).sum()
+    # the second strategy is ahead above its draw's threshold where it gains, below where it loses
+    for sign in (1.0, -1.0):
+        rows = np.flatnonzero(sign * gain > 0)
+        with np.errstate(over="ignore"):
+            turns = price[rows] / gain[rows]
+        order = np.argsort(turns)
+        rows, turns = rows[order], turns[order]
+        below, above = _running(gain[rows], price[rows])
+        first = np.searchsorted(turns, k - NEAR * np.abs(k))
+        last = np.searchsorted(turns, k + NEAR * np.abs(k), side="right")
+        ahead, behind = (first, len(rows) - last) if sign > 0 else (len(rows) - last, first)
+        wins[:, 1] += ahead
+        lower = sign * (k * below[0][first] - below[1][first])
+        upper = -sign * (k * above[0][last] - above[1][last])
+        loss[:, 0] += lower if sign > 0 else upper
+        loss[:, 1] += upper if sign > 0 else lower
+        wins[:, 0] += behind
+        for j in np.flatnonzero(last > first):
+            near = rows[first[j] : last[j]]
+            benefit = k[j] * worth[near] - costs[near]
+            highest = benefit.max(axis=1, keepdims=True)
+            winners = benefit == highest
+            wins[j] += (winners / winners.sum(axis=1, keepdims=True)).sum(axis=0)
+            loss[j] += (highest - benefit).sum(axis=0)
+    wins[:, 0] += same.sum() - ((price[same] < 0).sum() + 0.5 * (price[same] == 0).sum())
+    return wins, loss
+
+
+def _running(
+    gain: FloatArray, price: FloatArray
+) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+    """Sums of both over the draws before each place, and over those from it on.
+
+    Each is added up from its own end, so that the sum of a few draws keeps their digits.
+    """
+    below = tuple(np.concatenate(([0.0], np.cumsum(part))) for part in (gain, price))
+    above = tuple(np.concatenate((np.cumsum(part[::-1])[::-1], [0.0])) for part in (gain, price))
+    return (below[0], below[1]), (above[0], above[1])
 
 
 def _check_draws(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heor.analyses import cea, ceac
+from heor.analyses import cea, ceac, psa_parts
+from heor.analyses.mapper import Mapper, here
 from heor.analyses.psa_results import PsaResult
 from heor.analyses.psa_summary import summarise
 from heor.engine.evaluate import evaluate
@@ -16,12 +17,21 @@ from heor.engine.outcomes import Outcomes
 from heor.errors import HeorError
 from heor.spec import draws as draw_sets
 from heor.spec.parameters import Draws
-from heor.spec.records import SAMPLERS, Spec
+from heor.spec.records import SAMPLERS, Settings, Spec
 
 __all__ = ["MOST_DRAWS", "draw_set", "run", "summarise"]
 
 #: Draws beyond which a run until a given precision does not go.
 MOST_DRAWS = 200_000
+
+#: Draws beyond which only the totals of a draw are kept, and the inputs of the first ones.
+KEEP_ALL = 200_000
+
+#: Draws evaluated at a time when not all of a draw is kept.
+PART = 50_000
+
+#: Draws that are sent at a time to other machines.
+SENT = 500
 
 #: Fewest draws from which a run until a given precision forecasts how many it needs.
 FIRST_DRAWS = 100
@@ -43,8 +53,13 @@ def run(
     until_mcse: float | None = None,
     threshold: float | None = None,
     most_draws: int = MOST_DRAWS,
+    streamed: bool = False,
+    mapper: Mapper | None = None,
 ) -> PsaResult:
     """Draw parameters and run the model for every draw.
+
+    Of more than `KEEP_ALL` draws only totals can be kept (`psa_parts.TOTALS`), and only the inputs
+    of the first part, so that memory grows by about 90 bytes a draw and strategy.
 
     Sampler ``random`` makes ``n`` independent draws. ``latin_hypercube`` and ``sobol`` split the
     ``n`` draws over ``psa_replicates`` independent randomisations of as equal size as can be (no
@@ -67,6 +82,11 @@ def run(
         For ``until_mcse``; the middle one of the study when left out.
     most_draws : int
         A forecast beyond this is refused.
+    streamed : bool
+        Whether more than `KEEP_ALL` draws, of which totals are kept, are of use.
+    mapper : Mapper, optional
+        Does the draws elsewhere, part by part; not with ``until_mcse``. Results have the same
+        bits.
 
     Returns
     -------
@@ -96,19 +116,37 @@ def run(
         if not until_mcse > 0:
             raise HeorError(f"the standard error to reach must be above 0, found {until_mcse}")
         goal = ceac.middle_threshold(settings.thresholds) if threshold is None else threshold
+        if mapper is not None:
+            raise HeorError("a run until a given standard error is made on this machine only")
         return _run_until(spec, n, seed, workers, progress, until_mcse, goal, most_draws)
+    sizes = _sizes(settings, n, sampler)
+    whole = n <= KEEP_ALL
+    if not whole and not streamed:
+        raise HeorError(
+            f"{n:,} draws are more than the {KEEP_ALL:,} whose inputs and outcomes are all kept; "
+            "`heor psa`, which keeps totals, takes more"
+        )
     if progress is not None:
         progress(0, n)
-    draws, of_draw = draw_set(spec, n, seed, sampler)
-    outcomes = evaluate(spec, draws, workers=workers, progress=_reporter(progress, 0, n))
+    if whole:
+        draws, _ = draw_set(spec, n, seed, sampler)
+    if whole and mapper is None:
+        outcomes = evaluate(spec, draws, workers=workers, progress=_reporter(progress, 0, n))
+    else:
+        largest, threads = (PART, workers) if mapper is None else (SENT, 1)
+        keep = None if whole else psa_parts.TOTALS
+        parts = psa_parts.cut(sizes, seed, sampler, largest, keep, threads)
+        outcomes = psa_parts.do(spec, parts, mapper or here, progress)
+    if not whole:
+        draws = psa_parts.draw(spec, psa_parts.cut(sizes, seed, sampler, PART, None)[0])
     return PsaResult(
         draws=draws,
         outcomes=outcomes,
         seed=seed,
         n=n,
         sampler=sampler,
-        replicates=int(of_draw[-1]) + 1,
-        replicate=of_draw,
+        replicates=len(sizes),
+        replicate=_replicate(sizes),
         stopping="",
     )
 
@@ -125,13 +163,22 @@ def draw_set(
     n = settings.psa_samples if n is None else n
     seed = settings.psa_seed if seed is None else seed
     sampler = settings.psa_sampler if sampler is None else sampler
-    replicates = 1 if sampler == "random" else max(1, min(settings.psa_replicates, n))
-    sizes = [n // replicates + (r < n % replicates) for r in range(replicates)]
+    sizes = _sizes(settings, n, sampler)
     parts = [
         draw_sets.sample(spec, size, seed=seed, sampler=sampler, replicate=r, start=sum(sizes[:r]))
         for r, size in enumerate(sizes)
     ]
-    return _join(parts), np.repeat(np.arange(replicates, dtype=np.int64), sizes)
+    return _join(parts), _replicate(sizes)
+
+
+def _sizes(settings: Settings, n: int, sampler: str) -> list[int]:
+    """Draws of each randomisation."""
+    replicates = 1 if sampler == "random" else max(1, min(settings.psa_replicates, n))
+    return [n // replicates + (r < n % replicates) for r in range(replicates)]
+
+
+def _replicate(sizes: Sequence[int]) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
 
 
 def _join(parts: Sequence[Draws]) -> Draws:

@@ -20,9 +20,9 @@ class PsaResult:
     Parameters
     ----------
     draws : Draws
-        Inputs, each ``(draw,)``.
+        Inputs, each ``(draw,)``; of the first draws only where there are very many.
     outcomes : Outcomes
-        ``(draw, strategy, outcome)``.
+        ``(draw, strategy, outcome)``; totals only where there are very many draws.
     seed, n : int
         Seed and number of draws.
     sampler : str

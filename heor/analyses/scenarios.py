@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from heor.analyses import base_case
 from heor.analyses.ceac import middle_threshold
+from heor.analyses.mapper import Mapper, here
 from heor.analyses.results import (
     FAVOURABLE,
     NEUTRAL,
@@ -24,7 +25,10 @@ NO_CHANGE = 1e-6
 
 
 def run(
-    spec: Spec, names: Sequence[str] | None = None, base: BaseCase | None = None
+    spec: Spec,
+    names: Sequence[str] | None = None,
+    base: BaseCase | None = None,
+    mapper: Mapper | None = None,
 ) -> tuple[ScenarioResult, ...]:
     """Evaluate scenarios and compare each with the base case.
 
@@ -36,6 +40,8 @@ def run(
         Scenarios wanted, in this order; all of the study's when left out.
     base : BaseCase, optional
         The base case, when it is at hand.
+    mapper : Mapper, optional
+        Does the scenarios elsewhere.
 
     Raises
     ------
@@ -46,7 +52,9 @@ def run(
     """
     base = base_case.run(spec) if base is None else base
     chosen = spec.scenarios if names is None else [_find(spec, name) for name in names]
-    return tuple(_run_one(spec, scenario, base) for scenario in chosen)
+    tasks = [(scenario, base) for scenario in chosen]
+    found = dict((mapper or here)(_run_one, spec, tasks))
+    return tuple(found[place] for place in range(len(chosen)))
 
 
 def _find(spec: Spec, name: str) -> Scenario:
@@ -60,7 +68,8 @@ def _find(spec: Spec, name: str) -> Scenario:
     raise HeorError(f"there is no scenario '{name}'{hint}")
 
 
-def _run_one(spec: Spec, scenario: Scenario, base: BaseCase) -> ScenarioResult:
+def _run_one(spec: Spec, task: tuple[Scenario, BaseCase]) -> ScenarioResult:
+    scenario, base = task
     changed = apply_changes(spec, scenario.changes)
     result = base_case.run(changed)
     threshold = middle_threshold(base.thresholds)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from heor.analyses.mapper import Mapper
 from heor.errors import InputErrors, Place, Problem
 from heor.spec.changed_tables import with_tables
 from heor.spec.reader import apply_changes, read_study, shipped_studies
@@ -137,6 +139,27 @@ def workers_option(command: Command) -> Command:
         metavar="N",
         help="Threads to use; results do not depend on it.",
     )(command)
+
+
+def scheduler_option(command: Command) -> Command:
+    """Add ``--scheduler``."""
+    return click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Compute on the Dask cluster of this scheduler, such as tcp://10.0.0.5:8786.",
+    )(command)
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[Mapper | None]:
+    """Connect to a cluster for as long as the block runs; None where no address is given."""
+    if address is None:
+        yield None
+        return
+    from heor.cluster import connect
+
+    with connect(address) as found:
+        yield found
 
 
 def output_options(command: Command) -> Command:

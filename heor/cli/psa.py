@@ -27,6 +27,7 @@ FORMS = Forms(table="psa", json=json_shapes.psa, csv=_csv)
         "heor psa --draws 10000 --seed 1",
         "heor psa my_study --until-mcse 500",
         "heor psa my_study -o psa.csv",
+        "heor psa --draws 1000000",
     ),
 )
 @options.inputs_argument
@@ -34,6 +35,7 @@ FORMS = Forms(table="psa", json=json_shapes.psa, csv=_csv)
 @options.psa_options
 @options.until_mcse_option
 @options.workers_option
+@options.scheduler_option
 @options.file_option
 @options.json_option
 @options.output_options
@@ -46,22 +48,29 @@ def psa(
     sampler: str | None,
     until_mcse: float | None,
     workers: int,
+    scheduler: str | None,
     output: Path | None,
     as_json: bool,
     quiet: bool,
     no_color: bool,
 ) -> None:
-    """Draw the uncertain parameters and compute means, acceptability and EVPI."""
+    """Draw the uncertain parameters and compute means, acceptability and EVPI.
+
+    Of more than 200,000 draws, totals are kept, so that a million take little memory.
+    """
     check_output(output, inputs)
     spec = options.load(inputs, scenario, changes)
-    plan = Plan(
-        draws=draws,
-        seed=seed,
-        sampler=sampler,
-        until_mcse=until_mcse,
-        workers=workers,
-        skip=("accrual", "scenarios", "dsa"),
-    )
-    with progress_bar(quiet=quiet) as progress:
+    workbook = output is not None and output.suffix.lower() == ".xlsx"
+    with options.cluster(scheduler) as mapper, progress_bar(quiet=quiet) as progress:
+        plan = Plan(
+            draws=draws,
+            seed=seed,
+            sampler=sampler,
+            until_mcse=until_mcse,
+            workers=workers,
+            skip=("accrual", "scenarios", "dsa"),
+            streamed=not workbook,
+            mapper=mapper,
+        )
         results = run_study(spec, plan, progress)
     deliver(results, FORMS, output=output, as_json=as_json, quiet=quiet, no_color=no_color)

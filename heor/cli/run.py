@@ -30,6 +30,7 @@ from heor.study import Plan, run_study
 @options.until_mcse_option
 @options.store_draws_option(INPUT_DRAWS)
 @options.workers_option
+@options.scheduler_option
 @click.option(
     "-o",
     "--output",
@@ -52,6 +53,7 @@ def run(
     until_mcse: float | None,
     store_draws: int | None,
     workers: int,
+    scheduler: str | None,
     folder: Path,
     as_json: bool,
     quiet: bool,
@@ -68,8 +70,15 @@ def run(
         )
     spec = options.load(inputs, scenario, changes)
     options.not_over_inputs(inputs, folder / _report_name(spec))
-    plan = Plan(draws=draws, seed=seed, sampler=sampler, until_mcse=until_mcse, workers=workers)
-    with progress_bar(quiet=quiet) as progress:
+    with options.cluster(scheduler) as mapper, progress_bar(quiet=quiet) as progress:
+        plan = Plan(
+            draws=draws,
+            seed=seed,
+            sampler=sampler,
+            until_mcse=until_mcse,
+            workers=workers,
+            mapper=mapper,
+        )
         results = run_study(spec, plan, progress)
         names = _write(results, folder, store_draws)
     if quiet:

@@ -31,6 +31,7 @@ FORMS = Forms(
 @click.option(
     "--scenario", "names", multiple=True, metavar="NAME", help="Only this one; may be repeated."
 )
+@options.scheduler_option
 @options.file_option
 @options.json_option
 @options.output_options
@@ -38,6 +39,7 @@ def scenarios(
     inputs: Path | None,
     changes: tuple[str, ...],
     names: tuple[str, ...],
+    scheduler: str | None,
     output: Path | None,
     as_json: bool,
     quiet: bool,
@@ -46,7 +48,7 @@ def scenarios(
     """Compute the base case under each named scenario of the study."""
     check_output(output, inputs)
     spec = options.load(inputs, changes=changes)
-    plan = Plan(skip=("accrual", "dsa", "psa"), scenarios=names or None)
-    with progress_bar(quiet=quiet) as progress:
+    with options.cluster(scheduler) as mapper, progress_bar(quiet=quiet) as progress:
+        plan = Plan(skip=("accrual", "dsa", "psa"), scenarios=names or None, mapper=mapper)
         results = run_study(spec, plan, progress)
     deliver(results, FORMS, output=output, as_json=as_json, quiet=quiet, no_color=no_color)

@@ -7,7 +7,7 @@ draws beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import numpy as np
@@ -33,6 +33,8 @@ def evaluate(
     chunk: int | None = None,
     workers: int = 1,
     qaly_years: Iterable[float] = (),
+    keep: Sequence[str] | None = None,
+    before: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Outcomes:
     """Run the model for every draw.
@@ -50,6 +52,11 @@ def evaluate(
         Threads that work on blocks side by side.
     qaly_years : iterable of float
         Years for which discounted QALYs accrued so far are wanted (``qaly_to:<year>``).
+    keep : sequence of str, optional
+        Outcomes wanted, in this order; all when left out. Equal-value life years, the only ones
+        that take long by themselves, are computed only when wanted.
+    before : int
+        Draws before the first of these, for messages.
     progress : callable, optional
         Called with the number of draws done, after each block.
 
@@ -66,35 +73,39 @@ def evaluate(
     timeline = Timeline(spec.settings)
     chunk = chunk or max(1, BLOCK_VALUES // (timeline.cycles + 1))
     tracer = Tracer(spec, timeline)
-    payoffs = Payoffs(spec, timeline, qaly_years)
+    payoffs = Payoffs(spec, timeline, qaly_years, equal_value=keep is None or "evly" in keep)
+    names = payoffs.names if keep is None else tuple(keep)
+    kept = slice(None) if keep is None else [payoffs.names.index(name) for name in names]
     keys = CurveKeys()
     strategies = spec.strategy_ids()
     reference = spec.settings.reference
     order = sorted(range(len(strategies)), key=lambda i: strategies[i] != reference)
     count = len(draws)
-    values = np.empty((count, len(strategies), len(payoffs.names)))
+    values = np.empty((count, len(strategies), len(names)))
     diagnostics = {name: np.zeros((count, len(strategies))) for name in _DIAGNOSTICS}
     lived = payoffs.names.index("ly_undiscounted")
 
     def block(start: int, workspace: Workspace) -> int:
         stop = min(start + chunk, count)
         workspace.reset()
-        curves = CurveBlock(timeline, draws.rows(start, stop), spec.km, workspace, keys, start + 1)
+        curves = CurveBlock(
+            timeline, draws.rows(start, stop), spec.km, workspace, keys, before + start + 1
+        )
         background = Background(spec, timeline, curves)
         comparator: FloatArray | None = None
         with np.errstate(all="ignore"):
             for position in order:
-                trace = tracer.run(strategies[position], curves, background, start + 1)
+                trace = tracer.run(strategies[position], curves, background, before + start + 1)
                 out = np.empty((len(payoffs.names), stop - start))
                 payoffs.run(trace, curves, comparator, out)
                 if strategies[position] == reference:
                     comparator = trace.endpoints["os"]
-                values[start:stop, position] = out.T
+                values[start:stop, position] = out.T[:, kept]
                 _keep_diagnostics(diagnostics, trace, out[lived], start, stop, position)
         return stop - start
 
     _run_blocks(range(0, count, chunk), block, workers, progress)
-    return Outcomes(values, strategies, payoffs.names, reference, diagnostics)
+    return Outcomes(values, strategies, names, reference, diagnostics)
 
 
 def traces(spec: Spec, draws: Draws) -> dict[str, StrategyTrace]:

@@ -104,10 +104,20 @@ class Payoffs:
         Its cycle grid.
     qaly_years : iterable of float
         Years for the outcomes ``qaly_to:<year>``.
+    equal_value : bool
+        Whether equal-value life years are wanted; the outcome ``evly`` is NaN otherwise.
     """
 
-    def __init__(self, spec: Spec, timeline: Timeline, qaly_years: Iterable[float] = ()) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        timeline: Timeline,
+        qaly_years: Iterable[float] = (),
+        *,
+        equal_value: bool = True,
+    ) -> None:
         self.spec = spec
+        self.equal_value = equal_value
         self.timeline = timeline
         self.qaly_years = tuple(qaly_years)
         self._living = spec.living_states
@@ -167,6 +177,9 @@ class Payoffs:
         self._add_costs(trace, sums, curves, out)
         column = self._column
         evly = out[column["evly"]]
+        if not self.equal_value:
+            evly[:] = np.nan
+            return
         evly += out[column["qaly"]]
         if reference is not None:
             evly += self._equal_value(trace, quality, reference, curves)

@@ -14,6 +14,9 @@ from heor.analyses.psa_results import PsaResult
 from heor.analyses.results import BaseCase, DsaResult, ScenarioResult
 from heor.report.numbers import threshold_key
 
+#: Draws turned into text at a time.
+BLOCK = 10_000
+
 #: Outcomes of ``psa.csv`` before the cost categories.
 PSA_OUTCOMES = ("cost", "qaly", "ly", "evly")
 
@@ -25,7 +28,10 @@ def psa_csv(psa: PsaResult) -> str:
     columns = [outcomes.names.index(name) for name in names]
     rows = (
         [draw, strategy, *values]
-        for draw, block in enumerate(outcomes.values[:, :, columns].tolist(), start=1)
+        for start in range(0, len(outcomes), BLOCK)
+        for draw, block in enumerate(
+            outcomes.values[start : start + BLOCK, :, columns].tolist(), start=start + 1
+        )
         for strategy, values in zip(outcomes.strategies, block, strict=True)
     )
     return _text(("draw", "strategy", *names), rows)

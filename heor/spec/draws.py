@@ -59,6 +59,7 @@ def sample(
     sampler: str | None = None,
     replicate: int = 0,
     start: int = 0,
+    skip: int = 0,
 ) -> Draws:
     """Draw every uncertain parameter (methods 7.1, 7.2).
 
@@ -77,6 +78,9 @@ def sample(
     start : int
         Row of the ``draws`` table that the first draw takes: the number of draws in the
         replicates before this one.
+    skip : int
+        Draws to leave out first, so that ``n`` draws after ``skip`` others can be made by
+        themselves; sampler ``random`` only.
 
     Returns
     -------
@@ -94,17 +98,17 @@ def sample(
     """
     seed = spec.settings.psa_seed if seed is None else seed
     sampler = spec.settings.psa_sampler if sampler is None else sampler
-    _check(spec, n, seed, sampler, replicate, start)
+    _check(spec, n, seed, sampler, replicate, start, skip)
     groups = find_groups(spec.parameters, spec.correlations, spec.empirical)
     if groups.problems:
         raise InputErrors(groups.problems)
     drawn = {p.id: p.distribution for p in _given(spec) if p.distribution is not None}
-    streams = Streams(seed, n, sampler, replicate, _sobol_columns(drawn, groups))
+    streams = Streams(seed, n, sampler, replicate, _sobol_columns(drawn, groups), skip)
     uniforms, sds = _mixed_uniforms(streams, groups)
     values = {p.id: np.full(n, p.value) for p in _given(spec) if p.id not in drawn}
     for name, distribution in drawn.items():
         if distribution.name == "empirical":
-            values[name] = _rows(name, spec.empirical[name], start, n)
+            values[name] = _rows(name, spec.empirical[name], start + skip, n)
         elif distribution.name == "dirichlet":
             alpha = distribution.parameters[0]
             values[name] = np.asarray(special.gammaincinv(alpha, streams.uniform(name)))
@@ -115,11 +119,11 @@ def sample(
             values[name] = distribution.ppf(u)
     _share_out(values, groups)
     for name in drawn:
-        _check_finite(spec.parameters[name], values[name], values)
-    return Draws(derive(spec, values))
+        _check_finite(spec.parameters[name], values[name], values, start + skip)
+    return Draws(derive(spec, values, start + skip))
 
 
-def derive(spec: Spec, values: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def derive(spec: Spec, values: Mapping[str, FloatArray], before: int = 0) -> dict[str, FloatArray]:
     """Add the derived parameters to a table of values.
 
     Parameters
@@ -128,6 +132,8 @@ def derive(spec: Spec, values: Mapping[str, FloatArray]) -> dict[str, FloatArray
         The study.
     values : mapping of str to array
         Every parameter that is not derived, each ``(draw,)``. Values of derived ones are replaced.
+    before : int
+        Draws before the first of these, for messages.
 
     Returns
     -------
@@ -146,7 +152,7 @@ def derive(spec: Spec, values: Mapping[str, FloatArray]) -> dict[str, FloatArray
     n = len(next(iter(known.values()))) if known else 1
     for name in evaluation_order(formulas):
         known[name] = formulas[name].evaluate(known, n)
-        _check_finite(spec.parameters[name], known[name], known)
+        _check_finite(spec.parameters[name], known[name], known, before)
     return {name: known[name] for name in spec.parameters}
 
 
@@ -174,7 +180,9 @@ def _moves_alone(parameter: Parameter) -> bool:
     )
 
 
-def _check(spec: Spec, n: int, seed: int, sampler: str, replicate: int, start: int) -> None:
+def _check(
+    spec: Spec, n: int, seed: int, sampler: str, replicate: int, start: int, skip: int
+) -> None:
     if sampler not in SAMPLERS:
         raise HeorError(f"unknown sampler '{sampler}'; allowed are {', '.join(SAMPLERS)}")
     for label, number, least in (
@@ -182,9 +190,12 @@ def _check(spec: Spec, n: int, seed: int, sampler: str, replicate: int, start: i
         ("seed", seed, 0),
         ("replicate", replicate, 0),
         ("first row", start, 0),
+        ("number of draws to skip", skip, 0),
     ):
         if number < least:
             raise HeorError(f"the {label} must be {least} or more, found {number}")
+    if skip and sampler != "random":
+        raise HeorError(f"draws can be skipped with the sampler random only, not with {sampler}")
     if n > 1 and not _given(spec):
         raise HeorError("the study has no parameters, so there is nothing to draw")
 
@@ -231,13 +242,13 @@ def _share_out(values: dict[str, FloatArray], groups: Groups) -> None:
 
 
 def _check_finite(
-    parameter: Parameter, values: FloatArray, known: Mapping[str, FloatArray]
+    parameter: Parameter, values: FloatArray, known: Mapping[str, FloatArray], before: int
 ) -> None:
     finite = np.isfinite(values)
     if finite.all():
         return
     row = int(np.argmin(finite))
-    where = f" in draw {row + 1}" if len(values) > 1 else ""
+    where = f" in draw {before + row + 1}" if len(values) > 1 else ""
     message = f"parameter '{parameter.id}' is not a finite number ({values[row]}){where}"
     if parameter.expression is not None:
         used = ", ".join(f"{name} = {known[name][row]:.6g}" for name in parameter.expression.names)

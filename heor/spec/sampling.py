@@ -59,13 +59,25 @@ class Streams:
         Which independent randomisation.
     ids : sequence of str
         The parameters that need numbers, in table order; the columns of ``sobol``.
+    skip : int
+        Numbers to leave out first; ``random`` only. Numbers ``a`` to ``b`` of a stream are the
+        same whether the stream is read from its start or from ``a``.
     """
 
-    def __init__(self, seed: int, n: int, sampler: str, replicate: int, ids: Sequence[str]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        n: int,
+        sampler: str,
+        replicate: int,
+        ids: Sequence[str],
+        skip: int = 0,
+    ) -> None:
         self.seed = seed
         self.n = n
         self.sampler = sampler
         self.replicate = replicate
+        self.skip = skip
         self._joint: Mapping[str, FloatArray] = {}
         if sampler == "sobol" and ids:
             points = _sobol(self._bits("sobol"), len(ids), n)
@@ -78,6 +90,7 @@ class Streams:
         bits = self._bits("parameter:" + name)
         if self.sampler == "latin_hypercube":
             return _latin_hypercube(bits, self.n)
+        bits.advance(self.skip)
         return ((bits.random_raw(self.n) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
     def mixed(self, names: Sequence[str], matrix: FloatArray) -> dict[str, FloatArray]:
