@@ -3,6 +3,9 @@
 Two forms are read. Long: columns ``draw, strategy, cost, qaly``, a row per draw and strategy.
 Wide: an optional ``draw`` and a pair ``cost:<strategy>, qaly:<strategy>`` (or ``cost_``, ``qaly_``)
 per strategy, a row per draw. Other columns are left alone, because PSA output carries many.
+
+Two files are a third form, as BCEA has it: a matrix of effects and one of costs, each with a column
+per strategy and a row per draw.
 """
 
 from __future__ import annotations
@@ -129,6 +132,54 @@ def read_inputs(path: str | Path, draws: Sequence[str]) -> dict[str, FloatArray]
             cells.add(f"draw {label} of the PSA output has no row")
     cells.stop_if_any()
     return {names[c]: np.ascontiguousarray(values[:, i]) for i, c in enumerate(columns)}
+
+
+def read_matrices(effects: str | Path, costs: str | Path) -> PsaTable:
+    """Read a matrix of effects and one of costs: a column per strategy, a row per draw.
+
+    Parameters
+    ----------
+    effects, costs : str or Path
+        CSV files with the same columns, in any order. A column ``draw`` says which draw a row
+        is, else rows stand in order; a column without a heading (row names) is left alone.
+
+    Raises
+    ------
+    InputErrors
+        With every problem and its place.
+    """
+    draws = _row_labels(Path(effects))
+    worth, cost = read_inputs(effects, draws), read_inputs(costs, draws)
+    strategies = tuple(worth)
+    both = ((costs, cost, effects, worth), (effects, worth, costs, cost))
+    problems = [
+        Problem(Place(str(path), row=1), f"there is no column of strategy '{name}' of {other}")
+        for path, here, other, there in both
+        for name in there
+        if name not in here
+    ]
+    if len(strategies) < 2:
+        words = f"at least two strategies are needed, found {len(strategies)}"
+        problems.append(Problem(Place(str(effects), row=1), words))
+    if problems:
+        raise InputErrors(problems)
+    return PsaTable(
+        draws=draws,
+        strategies=strategies,
+        costs=np.column_stack([cost[name] for name in strategies]),
+        qalys=np.column_stack([worth[name] for name in strategies]),
+    )
+
+
+def _row_labels(path: Path) -> tuple[str, ...]:
+    """Labels of the rows of a matrix: its column ``draw``, else numbers from 1."""
+    header, rows = _read_rows(path)
+    names = [name.strip().lower() for name in header]
+    column = next((names.index(name) for name in COLUMNS["draw"] if name in names), None)
+    if column is None:
+        return tuple(str(number + 1) for number in range(len(rows)))
+    cells = _Cells(path, names)
+    return tuple(dict.fromkeys(cells.text(row, column) for _, row in rows))
 
 
 def analyse(

@@ -89,8 +89,8 @@ def spline_basis(x: FloatArray, knots: int = KNOTS) -> Basis:
     straight = np.column_stack([np.ones(len(z)), z]) if len(distinct) > 1 else np.ones((len(z), 1))
     if len(places) < 3:
         return _orthogonal(straight, np.zeros((len(z), 0)))
-    radial = np.abs(z - places[None, :]) ** 3
-    between = np.abs(places[:, None] - places[None, :]) ** 3
+    radial = _cubed_distance(z, places)
+    between = _cubed_distance(places[:, None], places)
     u, s, vt = np.linalg.svd(between)
     root = (u / np.sqrt(np.maximum(s, s[0] * 1e-12))) @ vt
     return _orthogonal(straight, radial @ root)
@@ -192,17 +192,25 @@ def lack_of_fit(x: FloatArray, residual: FloatArray, bins: int = 20) -> float:
     pairs = [(i, j) for i in range(z.shape[1]) for j in range(i)][:60]
     looks += [z[:, i] * z[:, j] for i, j in pairs]
     bins = max(2, min(bins, len(residual) // 25))
+    sizes = np.array([len(part) for part in np.array_split(residual, bins)])
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     smallest = 1.0
     for look in looks:
-        order = np.argsort(look, kind="stable")
-        parts = np.array_split(residual[order], bins)
-        score = sum(
-            len(part) * float(part.mean()) ** 2 / float(part.var(ddof=1))
-            for part in parts
-            if part.var(ddof=1) > 0
-        )
+        ordered = residual[np.argsort(look, kind="stable")]
+        mean = np.add.reduceat(ordered, starts) / sizes
+        centred = ordered - np.repeat(mean, sizes)
+        spread = np.add.reduceat(centred * centred, starts) / np.maximum(sizes - 1, 1)
+        seen = spread > 0
+        score = float((sizes[seen] * mean[seen] ** 2 / spread[seen]).sum())
         smallest = min(smallest, float(special.chdtrc(bins, score)))
     return min(1.0, smallest * len(looks))
+
+
+def _cubed_distance(z: FloatArray, places: FloatArray) -> FloatArray:
+    """|z - place|³ of a column ``(draw, 1)`` from each place, ``(draw, place)``."""
+    distance = np.abs(z - places[None, :])
+    cubed: FloatArray = distance * distance * distance
+    return cubed
 
 
 def _standard(x: FloatArray) -> FloatArray:

@@ -18,8 +18,9 @@ from heor.errors import HeorError
 from heor.spec.parameters import FloatArray
 from heor.spec.records import DiscountRate, Spec
 
-#: Draws of the regression's weights from which the standard error comes.
-COEFFICIENT_DRAWS = 200
+#: Draws of the regression's weights from which the standard error comes, and most draws of the
+#: model over which each is averaged.
+COEFFICIENT_DRAWS, AVERAGED_DRAWS = 200, 1_000
 
 _SEED = 20_140_402
 
@@ -283,9 +284,10 @@ def _standard_errors(
     root = axes * np.sqrt(np.maximum(values, 0.0))
     terms = max(len(f.mean) for f in fits)
     noise = root @ rng.standard_normal((terms, len(fits), COEFFICIENT_DRAWS))
+    some = slice(None, None, max(1, len(fits[0].fitted) // AVERAGED_DRAWS))
     surfaces = np.stack(
         [
-            f.basis @ (f.mean[:, None] + f.spread[:, None] * noise[: len(f.mean), place])
+            f.basis[some] @ (f.mean[:, None] + f.spread[:, None] * noise[: len(f.mean), place])
             for place, f in enumerate(fits)
         ]
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from heor.analyses.psa_table import analyse, read_psa
+from heor.analyses.psa_table import PsaTable, analyse, read_matrices, read_psa
 from heor.cli import options
 from heor.report import files, json_shapes
 
@@ -43,14 +43,42 @@ def _range(text: str) -> list[float]:
     return [first + place * step for place in range(points)]
 
 
+def matrix_options(command: options.Command) -> options.Command:
+    """Add ``--effects`` and ``--costs``, two matrices that stand for PSA.csv."""
+    kind = click.Path(path_type=Path)
+    effects = click.option(
+        "--effects",
+        type=kind,
+        metavar="E.csv",
+        help="Effects instead of PSA.csv: a column per strategy, a row per draw.",
+    )
+    costs = click.option("--costs", type=kind, metavar="C.csv", help="Costs, as --effects.")
+    return effects(costs(command))
+
+
+def read_output(psa: Path | None, effects: Path | None, costs: Path | None) -> PsaTable:
+    """Read PSA.csv, or the two matrices that stand for it."""
+    if (effects is None) != (costs is None):
+        raise click.UsageError("--effects and --costs belong together.")
+    if effects is not None and costs is not None:
+        if psa is not None:
+            raise click.UsageError("give either PSA.csv or --effects and --costs.")
+        return read_matrices(effects, costs)
+    if psa is None:
+        raise click.UsageError("give PSA.csv, or --effects and --costs.")
+    return read_psa(psa)
+
+
 @click.command(
     "cea",
     epilog=options.example(
         "heor cea outputs/psa.csv",
         "heor cea psa.csv --thresholds 0:200000:1000 --json",
+        "heor cea --effects e.csv --costs c.csv",
     ),
 )
-@click.argument("psa", metavar="PSA.csv", type=click.Path(path_type=Path))
+@click.argument("psa", metavar="[PSA.csv]", required=False, type=click.Path(path_type=Path))
+@matrix_options
 @click.option(
     "--thresholds",
     callback=read_thresholds,
@@ -67,7 +95,9 @@ def _range(text: str) -> list[float]:
 @options.json_option
 @options.output_options
 def cea(
-    psa: Path,
+    psa: Path | None,
+    effects: Path | None,
+    costs: Path | None,
     thresholds: tuple[float, ...] | None,
     output: Path | None,
     as_json: bool,
@@ -77,11 +107,12 @@ def cea(
     """Analyse PSA output from any source: frontier, ICERs, acceptability and EVPI.
 
     PSA.csv has the columns draw, strategy, cost and qaly, a row per draw and strategy, or a pair
-    of columns cost:NAME and qaly:NAME per strategy, a row per draw.
+    of columns cost:NAME and qaly:NAME per strategy, a row per draw. Two matrices, as BCEA has
+    them, do as well.
     """
     if output is not None and output.suffix.lower() != ".json":
         raise click.UsageError(f"-o {output}: the file must end in .json.")
-    result = analyse(read_psa(psa), thresholds)
+    result = analyse(read_output(psa, effects, costs), thresholds)
     text = json_shapes.dumps(json_shapes.cea(result))
     if output is not None:
         files.write_text(output, text)

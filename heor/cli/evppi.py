@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from heor.analyses import ceac, voi
-from heor.analyses.psa_table import read_inputs, read_psa
+from heor.analyses.psa_table import read_inputs
 from heor.cli import options
-from heor.cli.cea import read_thresholds
+from heor.cli.cea import matrix_options, read_output, read_thresholds
 from heor.report import files, json_shapes, voi_forms
 
 #: Endings that `-o FILE` may have.
@@ -41,10 +41,17 @@ def check_ending(output: Path | None) -> None:
     epilog=options.example(
         "heor evppi outputs/psa.csv outputs/psa_inputs.csv",
         "heor evppi psa.csv inputs.csv --group response=orr_a,orr_b",
+        "heor evppi --effects e.csv --costs c.csv inputs.csv",
     ),
 )
-@click.argument("psa", metavar="PSA.csv", type=click.Path(path_type=Path))
-@click.argument("parameters", metavar="PARAMETERS.csv", type=click.Path(path_type=Path))
+@click.argument(
+    "tables",
+    metavar="[PSA.csv] PARAMETERS.csv",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+)
+@matrix_options
 @click.option(
     "--group",
     "groups",
@@ -69,8 +76,9 @@ def check_ending(output: Path | None) -> None:
 @options.json_option
 @options.output_options
 def evppi(
-    psa: Path,
-    parameters: Path,
+    tables: tuple[Path, ...],
+    effects: Path | None,
+    costs: Path | None,
     groups: dict[str, tuple[str, ...]],
     thresholds: tuple[float, ...] | None,
     output: Path | None,
@@ -80,11 +88,17 @@ def evppi(
 ) -> None:
     """Compute the value of knowing each input, from PSA output of any program.
 
-    PSA.csv is as for `heor cea`; PARAMETERS.csv has a column per drawn input and a row per draw.
-    The first strategy is the reference.
+    PSA.csv is as for `heor cea`, as are the matrices that may stand for it; PARAMETERS.csv has a
+    column per drawn input and a row per draw. The first strategy is the reference.
     """
     check_ending(output)
-    table = read_psa(psa)
+    *before, parameters = tables
+    if len(before) > 1 or not (before or effects or costs):
+        raise click.UsageError(
+            "give PSA.csv and PARAMETERS.csv, or --effects and --costs with PARAMETERS.csv; "
+            f"found {len(tables)} files: {', '.join(str(path) for path in tables)}."
+        )
+    table = read_output(before[0] if before else None, effects, costs)
     inputs = read_inputs(parameters, table.draws)
     for name, members in groups.items():
         for member in members:

@@ -100,3 +100,40 @@ def test_population_of_a_decision():
     rate = DiscountRate(first=0.03)
     assert voi.population(100.0, 3.0, rate) == pytest.approx(100 * (1 + 1 / 1.03 + 1 / 1.03**2))
     assert voi.population(100.0, 0.5, rate) == 50.0
+
+
+def test_matrices_stand_for_psa_output(psa, tmp_path):
+    with (psa / "psa.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    ids = list(dict.fromkeys(row["strategy"] for row in rows))
+    for name, column in (("e", "qaly"), ("c", "cost")):
+        with (tmp_path / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(ids)
+            values = [row[column] for row in rows]
+            table.writerows(values[i : i + len(ids)] for i in range(0, len(values), len(ids)))
+    matrices = "--effects", str(tmp_path / "e.csv"), "--costs", str(tmp_path / "c.csv")
+    one = run("cea", str(psa / "psa.csv"), "--json").stdout
+    assert run("cea", *matrices, "--json").stdout == one
+    inputs = str(psa / "psa_inputs.csv")
+    first = run("evppi", str(psa / "psa.csv"), inputs, "--json", "--thresholds", "50000").stdout
+    again = run("evppi", *matrices, inputs, "--json", "--thresholds", "50000")
+    assert again.exit_code == 0, again.output
+    assert again.stdout == first
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cea",),
+        ("cea", "psa.csv", "--effects", "e.csv"),
+        ("cea", "psa.csv", "--effects", "e.csv", "--costs", "c.csv"),
+        ("evppi", "inputs.csv"),
+        ("evppi", "inputs.csv", "--costs", "c.csv"),
+        ("evppi", "a.csv", "b.csv", "c.csv"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(words):
+    done = run(*words)
+    assert done.exit_code == 2
+    assert "--effects" in done.output

@@ -142,3 +142,39 @@ def test_analyse(tmp_path):
     assert result.n == 2
     axis = psa_table.analyse(table).acceptability.thresholds
     np.testing.assert_array_equal(axis, ceac.threshold_grid(table.costs, table.qalys))
+
+
+EFFECTS = "old,new\n1.5,2.5\n1,2\n"
+COSTS = '"","new","old"\n"1",400,100\n"2",500,90\n'
+
+
+def write_matrices(tmp_path, effects, costs):
+    places = tmp_path / "e.csv", tmp_path / "c.csv"
+    for place, text in zip(places, (effects, costs), strict=True):
+        place.write_text(text, encoding="utf-8")
+    return places
+
+
+def test_two_matrices_give_the_same_whatever_their_order(tmp_path):
+    table = psa_table.read_matrices(*write_matrices(tmp_path, EFFECTS, COSTS))
+    assert table.draws == ("1", "2")
+    assert table.strategies == ("old", "new")
+    np.testing.assert_array_equal(table.costs, [[100, 400], [90, 500]])
+    np.testing.assert_array_equal(table.qalys, [[1.5, 2.5], [1, 2]])
+
+
+@pytest.mark.parametrize(
+    ("effects", "costs", "expected"),
+    [
+        (EFFECTS, "old,best\n1,2\n3,4\n", ["there is no column of strategy 'new'", "'best'"]),
+        (EFFECTS, "old,new\n1,2\n", ["c.csv: draw 2 of the PSA output has no row"]),
+        (EFFECTS, "old,new\n1,2\n3,4\n5,6\n", ["c.csv, row 4: draw 3 is not in the PSA output"]),
+        ("old\n1\n2\n", "old\n1\n2\n", ["at least two strategies are needed, found 1"]),
+        (EFFECTS.replace("2.5", "x"), COSTS, ["row 2, column new: expected a number, found 'x'"]),
+    ],
+)
+def test_matrices_that_do_not_fit(tmp_path, effects, costs, expected):
+    with pytest.raises(InputErrors) as caught:
+        psa_table.read_matrices(*write_matrices(tmp_path, effects, costs))
+    text = "\n".join(str(problem) for problem in caught.value.problems)
+    assert all(words in text for words in expected), text
