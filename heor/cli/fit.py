@@ -315,7 +315,7 @@ def _estimates(found: tuple[Comparison, ...], data: str, excess: bool) -> list[t
 
 def check_folder(folder: Path) -> None:
     """Refuse a folder that holds other tables: rows are not written into a study."""
-    own = {f"{name}.csv" for name in table_rows.COLUMNS}
+    own = {f"{name}.csv" for name in (*table_rows.COLUMNS, table_rows.DRAWS)}
     if folder.is_dir() and any(path.name not in own for path in folder.glob("*.csv")):
         raise click.UsageError(
             f"--rows {folder}: this folder holds other tables, and its rows would be written over; "
@@ -330,7 +330,7 @@ def write_rows(
     *,
     quiet: bool,
 ) -> None:
-    """Write the rows of the three tables, and say on stderr what is not among them."""
+    """Write the rows of the tables, and say on stderr what is not among them."""
     tables, left_out = table_rows.rows(estimates, naming)
     with files.staged(folder) as stage:
         for name, lines in tables.items():

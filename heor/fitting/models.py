@@ -85,6 +85,24 @@ class Model:
         """Which of `names` are estimated as logarithms."""
         return tuple(name in self.family.positive for name in self.names)
 
+    @property
+    def location(self) -> str:
+        """The parameter to which the effect of a group is added, on its estimation scale."""
+        return LOCATION[self.family.name]
+
+    @property
+    def on_time_scale(self) -> tuple[str, ...]:
+        """Those of `names` that are logarithms of a time on the estimation scale."""
+        return (*_MEAN_SHIFT, *(("scale",) if self.location == "scale" else ()))
+
+    @property
+    def recipe(self) -> tuple[tuple[str, str], ...]:
+        """The family's parameters as formulas of the estimated numbers, which stand in braces."""
+        return tuple(
+            (name, f"exp({{{name}}})" if name in self.family.positive else f"{{{name}}}")
+            for name in self.own
+        )
+
     def natural(self, theta: FloatArray) -> dict[str, float]:
         """Give the numbers on their natural scale; group effects stay on the estimation scale."""
         values = {}
@@ -96,7 +114,7 @@ class Model:
 
     def parameters(self, theta: FloatArray, group: NDArray[np.intp]) -> list[FloatArray]:
         """Family parameters of subjects ``(subject,)`` whose groups are given by index."""
-        location = LOCATION[self.family.name]
+        location = self.location
         effects = np.concatenate(([0.0], theta[len(self.own) + bool(self.cure) :]))
         found = []
         for place, name in enumerate(self.own):

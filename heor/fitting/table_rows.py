@@ -2,7 +2,8 @@
 
 The joint distribution is normal on the estimation scale: one row of `parameters` per number, their
 standard errors, and the covariances in `correlations`. A positive parameter of a curve is then
-``exp`` of its number, and a cured share 1/(1 + exp(-number)).
+``exp`` of its number, and a cured share 1/(1 + exp(-number)). Posterior draws stand as they are, on
+the natural scale, in `draws`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heor.fitting.models import LOCATION, Model
+from heor.fitting.models import Model
 from heor.spec.parameters import FloatArray
 from heor.spec.records import FAMILIES
+
+#: The table of joint draws, with a column for each number.
+DRAWS = "draws"
 
 #: What rows for `strategy` or `group` a group of the data becomes.
 GROUP_COLUMNS = ("strategy", "group")
@@ -34,8 +38,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "correlations": ("group", "row", "column", "value"),
 }
-
-_MEANS = ("meanlog", "mu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Estimate:
         The candidate to mark as the base case.
     note : str
         How it was made.
+    draws : mapping of str to array ``(draw,)``, or None
+        Joint draws of the numbers, on the natural scale; group effects on the estimation scale.
     """
 
     model: Model
@@ -66,6 +70,7 @@ class Estimate:
     form: str = ""
     best: bool = False
     note: str = ""
+    draws: Mapping[str, FloatArray] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +104,14 @@ class Naming:
 def rows(
     estimates: Sequence[Estimate], naming: Naming
 ) -> tuple[dict[str, list[dict[str, str]]], list[str]]:
-    """Give the rows of the three tables, and what could not be written, in sentences."""
+    """Give the rows of the tables, and what could not be written, in sentences.
+
+    The tables are those of `COLUMNS`, and `DRAWS` where an estimate has draws; estimates with
+    draws have as many as each other.
+    """
     tables: dict[str, list[dict[str, str]]] = {name: [] for name in COLUMNS}
     left_out = []
+    drawn: dict[str, FloatArray] = {}
     used: set[str] = set()
     for one in estimates:
         reason = _reason(one)
@@ -110,17 +120,27 @@ def rows(
             continue
         parts = [naming.prefix, one.groups[0] if len(one.groups) == 1 else ""]
         stem = _free("_".join(filter(None, map(slug, (*parts, _title(one))))), used)
-        ids = [f"{stem}_{slug(_short(one.model, name))}" for name in one.model.names]
+        ids = [f"{stem}_{slug(_short(one, name))}" for name in one.model.names]
         tables["parameters"] += _parameters(one, naming, stem, ids)
         tables["curves"] += _curves(one, naming, stem, ids)
         tables["correlations"] += _covariances(one, stem, ids)
+        if one.draws is not None:
+            drawn |= {key: one.draws[name] for name, key in zip(one.model.names, ids, strict=True)}
+    if drawn:
+        places = range(len(next(iter(drawn.values()))))
+        tables[DRAWS] = [
+            {"draw": str(place + 1)}
+            | {key: repr(float(column[place])) for key, column in drawn.items()}
+            for place in places
+        ]
     return tables, left_out
 
 
 def to_csv(table: str, lines: Sequence[Mapping[str, str]]) -> str:
     """Give the rows of one table as CSV."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS[table], lineterminator="\n")
+    columns = tuple(lines[0]) if table == DRAWS else COLUMNS[table]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()
@@ -161,19 +181,30 @@ def _reason(one: Estimate) -> str:
     return ""
 
 
-def _short(model: Model, name: str) -> str:
-    """Name of a number on the estimation scale."""
+def _short(one: Estimate, name: str) -> str:
+    """Name of a number on the scale on which it stands in the rows."""
+    drawn = one.draws is not None
     if name == "cure":
-        return "logit cure"
+        return "cure" if drawn else "logit cure"
     if name.startswith("group:"):
         return f"effect {name.removeprefix('group:')}"
-    return f"log {name}" if name in model.family.positive else name
+    return f"log {name}" if _is_log(one.model, name) and not drawn else name
 
 
-def _unit(model: Model, name: str, time_unit: str) -> str:
-    if name in _MEANS or (name == "scale" and LOCATION[model.family.name] == "scale"):
-        return f"log {time_unit}"
-    return "log" if name in model.family.positive else "number"
+def _is_log(model: Model, name: str) -> bool:
+    return model.on_log_scale[model.names.index(name)]
+
+
+def _unit(one: Estimate, name: str, time_unit: str) -> str:
+    model, drawn = one.model, one.draws is not None
+    log = _is_log(model, name)
+    if name in model.on_time_scale:
+        return time_unit if drawn and log else f"log {time_unit}"
+    if not drawn:
+        return "log" if log else "number"
+    if name == "cure":
+        return "proportion"
+    return "shape" if log else "number"
 
 
 def _parameters(
@@ -182,20 +213,22 @@ def _parameters(
     joint = len(ids) > 1
     found = []
     for place, (name, key) in enumerate(zip(one.model.names, ids, strict=True)):
-        label = f"{_title(one)}: {_short(one.model, name)}"
+        label = f"{_title(one)}: {_short(one, name)}"
         if len(one.groups) == 1 and one.groups[0]:
             label = f"{one.groups[0]}, {label}"
         row = {
             "id": key,
             "label": f"{naming.endpoint.upper()}, {label}",
             "category": "survival",
-            "value": repr(float(one.theta[place])),
-            "unit": _unit(one.model, name, naming.time_unit),
+            "value": repr(_value(one, place, name)),
+            "unit": _unit(one, name, naming.time_unit),
             "source": naming.source,
             "evidence": naming.evidence,
             "note": one.note,
         }
-        if one.covariance is not None:
+        if one.draws is not None:
+            row["distribution"] = "empirical"
+        elif one.covariance is not None:
             row["distribution"] = "multivariate_normal" if joint else "normal"
             row["se"] = repr(float(np.sqrt(one.covariance[place, place])))
             row["correlation_group"] = stem if joint else ""
@@ -203,24 +236,29 @@ def _parameters(
     return found
 
 
+def _value(one: Estimate, place: int, name: str) -> float:
+    """Give the base value: the estimate, or the mean of the draws."""
+    return float(one.theta[place] if one.draws is None else one.draws[name].mean())
+
+
 def _curves(one: Estimate, naming: Naming, stem: str, ids: Sequence[str]) -> list[dict[str, str]]:
     model = one.model
     number = dict(zip(model.names, ids, strict=True))
-    location = LOCATION[model.family.name]
+    logs = dict(zip(model.names, model.on_log_scale, strict=True))
     found = []
     for group in one.groups:
         effect = number.get(f"group:{group}", "")
+        texts = {}
+        for name in model.own:
+            text = f"ln({number[name]})" if logs[name] and one.draws is not None else number[name]
+            texts[name] = f"{text} + {effect}" if effect and name == model.location else text
         parts = []
         if model.knots:
             knots = " ".join(repr(float(knot)) for knot in model.knots)
             parts = [f"scale={getattr(model.family, 'scale', '')}", f"knots={knots}"]
-        for name in model.own:
-            text = number[name]
-            if effect and name == location:
-                text = f"{text} + {effect}"
-            parts.append(
-                f"{name}=exp({text})" if name in model.family.positive else f"{name}={text}"
-            )
+        for name, formula in model.recipe:
+            parts.append(f"{name}={_plain(formula.format(**texts))}")
+        cure = number.get("cure", "")
         own = slug(group)
         by_strategy = naming.groups_are == "strategy" and own
         found.append(
@@ -232,7 +270,7 @@ def _curves(one: Estimate, naming: Naming, stem: str, ids: Sequence[str]) -> lis
                 "family": model.family.name,
                 "parameters": "; ".join(parts),
                 "time_unit": naming.time_unit,
-                "cure_fraction": f"1/(1 + exp(-{number['cure']}))" if model.cure else "",
+                "cure_fraction": f"1/(1 + exp(-{cure}))" if cure and one.draws is None else cure,
                 "use": "x" if one.best else "",
                 "source": naming.source,
             }
@@ -240,8 +278,14 @@ def _curves(one: Estimate, naming: Naming, stem: str, ids: Sequence[str]) -> lis
     return found
 
 
+def _plain(formula: str) -> str:
+    """Write ``exp(ln(x))`` as ``x``."""
+    found = re.fullmatch(r"exp\(ln\((\w+)\)\)", formula)
+    return found[1] if found else formula
+
+
 def _covariances(one: Estimate, stem: str, ids: Sequence[str]) -> list[dict[str, str]]:
-    if one.covariance is None:
+    if one.covariance is None or one.draws is not None:
         return []
     return [
         {"group": stem, "row": ids[j], "column": ids[i], "value": repr(float(one.covariance[i, j]))}
