@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import fdtrc, gammainc, gammaincc
+from twin_structure import state_transition
 
 from heor.spec.expressions import Expression
 from heor.spec.records import (
@@ -277,6 +278,8 @@ class Model:
             for endpoint, group in used:
                 if endpoint == inner:
                     self.nest(groups, (inner, group), (outer, group))
+        if spec.settings.structure != "partitioned_survival":
+            self.restructure(used, groups)
         endpoints = {e: self.mix(e, groups, weights) for e, _ in used}
         for inner, outer in self.in_order(pairs):
             self.nest(endpoints, inner, outer)
@@ -284,6 +287,21 @@ class Model:
         occupancy = _states(spec, {e: endpoints.get(e) for e in self.inner}, len(self.times))
         years = self.area(endpoints[self.inner[-1]])
         return Trace(endpoints, groups, weights, occupancy, moved, years)
+
+    def restructure(
+        self, used: Mapping[tuple[str, str], Curve], groups: dict[tuple[str, str], Row]
+    ) -> None:
+        """Methods 9, after the caps and before mixing."""
+        for endpoint, group in used:
+            if endpoint == "pfs":
+                rows = used["pfs", group], used["os", group]
+                pair = groups["pfs", group], groups["os", group]
+                pfs, os = state_transition(self, *rows, *pair, survival)
+                groups["pfs", group], groups["os", group] = pfs, os
+                for inner in self.inner[:-2]:
+                    if (inner, group) in groups:
+                        pairs = zip(groups[inner, group], pfs, strict=True)
+                        groups[inner, group] = [min(a, b) for a, b in pairs]
 
     def in_order(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Capping works from the outside in; raising from the inside out."""

@@ -209,7 +209,7 @@ class CurveBlock:
                 middle, np.log(middle), parameters, self.array(self.timeline.cycles)
             )
             if family.may_rise:
-                self._refuse_rising(curve, stay)
+                self.refuse_rising(curve, stay)
             for row in range(self.rows):
                 progressed[row, 1:] = np.convolve(leaving[row], stay[row])[: self.timeline.cycles]
         progressed += pfs
@@ -231,7 +231,7 @@ class CurveBlock:
             if curve.km_until is not None:
                 survival = self._piecewise(curve, time, survival)
             if family_of_curve(curve).may_rise:
-                self._refuse_rising(curve, survival)
+                self.refuse_rising(curve, survival)
         self._kept[key] = survival
         return survival
 
@@ -249,7 +249,7 @@ class CurveBlock:
                 log_time = self._kept[key]
         return family.survival(time, log_time, parameters, self.array())
 
-    def _refuse_rising(self, curve: Curve, survival: FloatArray) -> None:
+    def refuse_rising(self, curve: Curve, survival: FloatArray) -> None:
         """Raise where numbers make no survival curve: one draw of a spline's may (methods 10)."""
         rise = np.subtract(survival[:, 1:], survival[:, :-1], out=self.array(survival.shape[1] - 1))
         if not rise.max(initial=0.0) <= _RISE:

@@ -12,11 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import numpy as np
 
+from heor.engine.background import Background
 from heor.engine.curves import CurveBlock, CurveKeys, Workspace
 from heor.engine.outcomes import Outcomes
 from heor.engine.payoffs import Payoffs
 from heor.engine.timeline import Timeline
-from heor.engine.trace import Background, StrategyTrace, Tracer
+from heor.engine.trace import StrategyTrace, Tracer
 from heor.spec.parameters import Draws, FloatArray
 from heor.spec.records import Spec
 

@@ -13,12 +13,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from heor.engine.background import Background
 from heor.engine.curves import CurveBlock
-from heor.engine.mortality import alive
+from heor.engine.structure import Flow, state_transition
 from heor.engine.timeline import Timeline
 from heor.errors import ModelError
 from heor.spec.parameters import FloatArray
-from heor.spec.records import ALL, Curve, Spec
+from heor.spec.records import ALL, PARTITIONED, Curve, Spec
 
 #: How far occupancy may stray from its identities (methods 10).
 TOLERANCE = 1e-12
@@ -45,6 +46,8 @@ class StrategyTrace:
     floor_bound_share, floor_binds_from : mapping
         By group, ``(draw,)``: share of cycles in which the population's mortality binds, and the
         time (years) from which it binds for good (NaN: never). Only in detail.
+    flows : mapping
+        Movements by group (methods 9); empty for partitioned survival. Only in detail.
     ordered : bool
         Every endpoint was just made no larger than the next (or seen not to be), and a value that
         is not a number has reached the innermost one.
@@ -62,42 +65,8 @@ class StrategyTrace:
     floor_capped_years: FloatArray = field(default_factory=lambda: np.zeros(0))
     floor_bound_share: dict[str, FloatArray] = field(default_factory=dict)
     floor_binds_from: dict[str, FloatArray] = field(default_factory=dict)
+    flows: dict[str, Flow] = field(default_factory=dict)
     ordered: bool = False
-
-
-class Background:
-    """General-population survival of a block of draws, computed when first needed."""
-
-    def __init__(self, spec: Spec, timeline: Timeline, curves: CurveBlock) -> None:
-        self._spec = spec
-        self._timeline = timeline
-        self._curves = curves
-        self._alive: FloatArray | None = None
-        self._ratio: FloatArray | None = None
-
-    def alive(self) -> FloatArray:
-        """N at each boundary, ``(draw, cycle + 1)`` (methods 1.7)."""
-        if self._alive is None:
-            spec = self._spec
-            if spec.life_table is None or spec.settings.start_age is None:
-                raise ModelError("background mortality needs a life table and start_age")
-            assert spec.settings.male_share is not None
-            age = self._curves.values(spec.settings.start_age)[:, 0]
-            male = self._curves.values(spec.settings.male_share)[:, 0]
-            self._alive = alive(spec.life_table, age, male, self._timeline.years)
-        return self._alive
-
-    def ratio(self) -> FloatArray:
-        """N_{k+1}/N_k, ``(draw, cycle)``."""
-        if self._ratio is None:
-            alive = self.alive()
-            self._ratio = np.divide(
-                alive[:, 1:],
-                alive[:, :-1],
-                out=np.zeros_like(alive[:, 1:]),
-                where=alive[:, :-1] > 0,
-            )
-        return self._ratio
 
 
 class Tracer:
@@ -159,6 +128,8 @@ class Tracer:
             for slot, curve in before.items()
         }
         self._cap(slots, before, after, crossing, trace, curves)
+        if self.spec.settings.structure != PARTITIONED:
+            self._restructure(slots, curves, background, trace, detail)
         self._guard(strategy, trace, curves, first_draw)
         if detail:
             self._add_detail(trace, background)
@@ -386,6 +357,26 @@ class Tracer:
                 trace.endpoints[outer] = np.maximum(high, low, out=curves.array())
             else:
                 trace.endpoints[inner] = np.minimum(low, high, out=curves.array())
+
+    def _restructure(
+        self,
+        slots: Mapping[tuple[str, str], Curve],
+        curves: CurveBlock,
+        background: Background,
+        trace: StrategyTrace,
+        detail: bool,
+    ) -> None:
+        """Replace PFS and OS of every group by those of a state-transition model (methods 9)."""
+        settings = self.spec.settings
+        ratio = background.ratio() if settings.background_mortality == "floor" else None
+        found, flows = state_transition(
+            self.spec, trace.strategy, slots, trace.group_curves, ratio, curves
+        )
+        trace.group_curves = found
+        trace.flows = flows if detail else {}
+        for endpoint in trace.endpoints:
+            if endpoint in self.spec.nested_endpoints:
+                trace.endpoints[endpoint] = self._mix(found, endpoint, trace.weights, curves)
 
     def _measure_floor(
         self,

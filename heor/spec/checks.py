@@ -13,7 +13,7 @@ from itertools import pairwise
 from heor.spec.context import as_values
 from heor.spec.findings import Findings, setting_place
 from heor.spec.groups import find_groups
-from heor.spec.records import ALL, SPLINE, UNITS_PER_YEAR, Cost, Curve, Spec, words
+from heor.spec.records import ALL, PARTITIONED, SPLINE, UNITS_PER_YEAR, Cost, Curve, Spec, words
 from heor.spec.tables import did_you_mean
 from heor.spec.time_checks import check_background, check_horizon, check_km, check_utilities
 from heor.spec.units import Range
@@ -71,6 +71,7 @@ def check(spec: Spec, broken: Collection[str] = (), *, sound: Findings | None = 
         (_check_same_weights, ("curves",)),
         (_check_curve_values, ()),
         (_check_post_progression, ("curves",)),
+        (_check_structure, ("curves", "states", "strategies", "settings")),
         (_check_pairs, ("curves", "parameters", "correlations")),
         (_check_joint, ("parameters", "correlations", "draws")),
         (_check_costs, ()),
@@ -230,6 +231,24 @@ def _check_post_progression(found: Findings) -> None:
         if curve.family == "post_progression" and (curve.strategy, curve.group) not in pfs:
             message = f"{curve.id}: post_progression needs a pfs curve of group `{curve.group}`"
             found.problem(curve.place, message, "family")
+
+
+def _check_structure(found: Findings) -> None:
+    """A state-transition model moves people of one group from PFS to OS (methods 9)."""
+    spec = found.spec
+    structure = spec.settings.structure
+    if structure == PARTITIONED:
+        return
+    place, nested = setting_place(spec, "structure"), spec.nested_endpoints
+    if nested[-2:] != ("pfs", "os"):
+        message = f"needs `pfs` as the endpoint inside `os`; the states have {', '.join(nested)}"
+        found.problem(place, f"structure: {structure} {message}")
+    for strategy, curves in _curves_by_endpoint(spec):
+        pfs, os = ([c.group for c in curves.get(e, ())] for e in ("pfs", "os"))
+        if pfs and os and set(pfs) != set(os):
+            message = f"{strategy}: found PFS of {', '.join(pfs)} and OS of {', '.join(os)}"
+            message = f"structure: {structure} needs PFS and OS of the same groups; {message}"
+            found.problem(place, message)
 
 
 def _check_pairs(found: Findings) -> None:

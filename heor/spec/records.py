@@ -54,6 +54,12 @@ CROSSING_RULES = ("cap", "keep_higher", "error")
 BACKGROUND_METHODS = ("floor", "add", "none")
 UTILITY_CAPS = ("none", "population_norm")
 SAMPLERS = ("random", "latin_hypercube", "sobol")
+PARTITIONED, FORWARD, RESET = (
+    "partitioned_survival",
+    "state_transition_forward",
+    "state_transition_reset",
+)
+STRUCTURES = (PARTITIONED, FORWARD, RESET)
 TRIGGERS = ("start", "in_state", "schedule", "entry", "exit")
 EVIDENCE_GRADES = ("published", "derived", "transported", "expert", "assumption", "unverified")
 
@@ -107,6 +113,10 @@ class Settings:
     psa_seed: int
     psa_sampler: str
     psa_replicates: int
+    #: how curves become states (methods 9)
+    structure: str = PARTITIONED
+    #: years of the curves from which survival after progression is derived; None: all of them
+    pps_follow_up: float | None = None
     #: what to say before any result; lines parted by ``|``
     banner: str = ""
     #: settings key -> (its text, where that came from: "settings", "preset us" or "default")

@@ -156,11 +156,17 @@ _SCHEMAS = (
             _may(
                 "pps_family",
                 "choice",
-                "Post-progression survival family.",
+                "Family of survival after progression, by time since then (rows of `os`): read by"
+                " `post_progression` and by the structure `state_transition_reset`.",
                 tuple(name for name, parameters in FAMILIES.items() if parameters),
             ),
             _may("pps_parameters", "expressions", "Its parameters: `rate=1/mean`."),
-            _may("pfs_death_share", "expression", "Share of PFS events that are deaths."),
+            _may(
+                "pfs_death_share",
+                "expression",
+                "Share of PFS events that are deaths (rows of `os`; blank: 0); read like"
+                " `pps_family`, and by `state_transition_forward`.",
+            ),
             _may(
                 "use",
                 "yes",

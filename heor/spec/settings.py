@@ -18,6 +18,7 @@ from heor.spec.records import (
     CYCLE_CORRECTIONS,
     DISCOUNTING,
     SAMPLERS,
+    STRUCTURES,
     UTILITY_CAPS,
     Settings,
 )
@@ -140,6 +141,14 @@ SETTINGS: Mapping[str, SettingKey] = {
     ),
     "crossing_limit": SettingKey(
         _plain(share), "1%", "Share of life-years moved by the cap that is worth a warning."
+    ),
+    "structure": SettingKey(
+        _choice(*STRUCTURES), STRUCTURES[0], "How curves become states: methods 9."
+    ),
+    "pps_follow_up": SettingKey(
+        _blank_or(duration),
+        "",
+        "Time from which survival after progression is derived; blank is the horizon: methods 9.",
     ),
     "background_mortality": SettingKey(
         _choice(*BACKGROUND_METHODS),

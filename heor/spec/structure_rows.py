@@ -27,7 +27,7 @@ MODIFIERS = (
 )
 #: Modifiers that may also follow `post_progression`.
 EARLY = ("early_mortality", "early_period")
-#: Columns that belong to `post_progression` alone.
+#: Columns of OS rows: `post_progression` needs them, state-transition models read them (methods 9).
 POST_PROGRESSION = ("pps_family", "pps_parameters", "pfs_death_share")
 #: Families of post-progression survival.
 PPS_FAMILIES = tuple(name for name, parameters in FAMILIES.items() if parameters)
@@ -178,7 +178,8 @@ def _curve(
     unit = cells.parsed("time_unit", time_unit, required=True)
     optional = {name: cells.expression(name) for name in (*MODIFIERS, *EARLY)}
     pps_family, pps_scale, pps_parameters = "", "", dict[str, Expression]()
-    if family == "post_progression":
+    after = family == "post_progression"
+    if after or (endpoint == "os" and (cells.text("pps_family") or cells.text("pps_parameters"))):
         pps_family = cells.one_of("pps_family", PPS_FAMILIES, "a survival family", required=True)
         pps_scale, pps_parameters = family_parameters(cells, pps_family, "pps_parameters")
     share = cells.expression("pfs_death_share")
@@ -219,10 +220,10 @@ def _check_columns(cells: RowReader, family: str, endpoint: str) -> None:
             if column in filled:
                 message = f"`{column}` cannot follow post_progression; only early mortality can"
                 cells.problem(column, message)
-    else:
+    elif endpoint and endpoint != "os":
         for column in POST_PROGRESSION:
             if column in filled:
-                cells.problem(column, f"`{column}` is for the family post_progression only")
+                cells.problem(column, f"`{column}` is for rows of the endpoint `os` only")
     for column in ("hr_from", "hr_until"):
         if column in filled and "hazard_ratio" not in filled:
             cells.problem(column, f"`{column}` needs a hazard_ratio")

@@ -32,6 +32,8 @@ LAYERS = (
     "heor.engine.survival",
     "heor.engine.mortality",
     "heor.engine.curves",
+    "heor.engine.background",
+    "heor.engine.structure",
     "heor.engine.trace",
     "heor.engine.outcomes",
     "heor.engine.quality",
