@@ -1,7 +1,8 @@
 """The reference task in other packages; run by the Python of the environment that has them.
 
 ``python peers.py heormodel|pyheor DRAWS`` prints one line of JSON: wall and CPU seconds, peak
-memory, and the mean cost and QALYs by strategy.
+memory, and the mean cost and QALYs by strategy; ``python peers.py evppi FILE.npz`` CPU seconds and
+the EVPPI of each input.
 """
 
 from __future__ import annotations
@@ -113,6 +114,26 @@ def pyheor(draws: int) -> Callable[[], Result]:
     return run
 
 
+def evppi(path: str) -> None:
+    """EVPPI of every input by heormodel, from results that heor's floor has made."""
+    import pandas as pd
+    from heormodel.models import Outcomes
+    from heormodel.voi.evppi import evppi_ranking
+
+    with np.load(path) as stored:
+        held = {name: stored[name] for name in stored}
+    wide = [pd.DataFrame(held.pop(name), columns=["a", "b"]) for name in ("cost", "qaly")]
+    for table in wide:
+        table.index.name = "iteration"
+    threshold = float(held.pop("threshold"))
+    inputs = pd.DataFrame(held, index=wide[0].index)
+    outcomes = Outcomes.from_wide(*wide)
+    begun = time.process_time()
+    found = evppi_ranking(outcomes, inputs, threshold)
+    cpu = time.process_time() - begun
+    print(json.dumps({"cpu": cpu, "evppi": {str(k): float(v) for k, v in found.items()}}))
+
+
 def main(name: str, draws: int) -> None:
     """Build, run once small to warm up, run and print."""
     build = {"heormodel": heormodel, "pyheor": pyheor}[name]
@@ -126,4 +147,7 @@ def main(name: str, draws: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    if sys.argv[1] == "evppi":
+        evppi(sys.argv[2])
+    else:
+        main(sys.argv[1], int(sys.argv[2]))

@@ -22,6 +22,7 @@ from typing import Any
 
 import floor
 import numpy as np
+import scale
 
 HERE = Path(__file__).parent
 STUDY = HERE / "study"
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="interleaved runs of heor and floor")
     parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has the other packages")
     parser.add_argument("--peer-draws", type=int, default=100)
+    parser.add_argument("--scale", action="store_true", help="also what `scale.py` measures")
     parser.add_argument("--no-shipped", action="store_true", help="leave out the shipped study")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -42,18 +44,31 @@ def main() -> None:
         print(json.dumps(alone(chosen.task, chosen.draws)))
         return
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {_processor()}")
-    print(f"One thread. {chosen.rounds} interleaved rounds of {chosen.draws:,} draws.\n")
+    print(
+        f"Load {os.getloadavg()[0]:.1f}. One thread. {chosen.rounds} interleaved rounds of {chosen.draws:,} draws.\n"
+    )
     against_floor(chosen.draws, chosen.rounds, chosen.peers, chosen.peer_draws)
     memory()
     if not chosen.no_shipped:
         shipped()
+    if chosen.scale:
+        scale.tables(chosen.peers)
 
 
 # --- the reference task ---------------------------------------------------------------------
 
 
-def reference_task() -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """The study as heor reads and runs it; gives costs and QALYs ``(draw, strategy, 2)``."""
+#: What the floor gives.
+TOTALS = ("cost", "qaly")
+
+Task = Callable[[dict[str, np.ndarray]], np.ndarray]
+
+
+def reference_task(keep: tuple[str, ...] | None = None) -> Task:
+    """The study as heor reads and runs it; gives costs and QALYs ``(draw, strategy, 2)``.
+
+    ``keep`` are the outcomes it is asked for; all when None.
+    """
     from heor.engine.evaluate import evaluate
     from heor.spec.parameters import Draws
     from heor.spec.reader import read_study
@@ -61,7 +76,7 @@ def reference_task() -> Callable[[dict[str, np.ndarray]], np.ndarray]:
     spec = read_study(STUDY)
 
     def run(values: dict[str, np.ndarray]) -> np.ndarray:
-        outcomes = evaluate(spec, Draws(values))
+        outcomes = evaluate(spec, Draws(values), keep=keep)
         return np.stack([outcomes.get("cost"), outcomes.get("qaly")], axis=-1)
 
     return run
@@ -70,27 +85,25 @@ def reference_task() -> Callable[[dict[str, np.ndarray]], np.ndarray]:
 def against_floor(draws: int, rounds: int, peers: str | None, peer_draws: int) -> None:
     """Times of heor and of the floor, taken in turn, and of the peers at their own size."""
     values = floor.sample(draws)
-    heor = reference_task()
-    ours, bare = heor(values), floor.run(values)
-    difference = float(np.max(np.abs(ours / bare - 1)))
-    times: dict[str, list[tuple[float, float]]] = {"heor evaluate": [], "NumPy floor": []}
+    tasks: dict[str, Task] = {
+        "heor evaluate": reference_task(),
+        "heor, totals": reference_task(TOTALS),
+        "NumPy floor": floor.run,
+    }
+    bare = floor.run(values)
+    difference = max(float(np.max(np.abs(task(values) / bare - 1))) for task in tasks.values())
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in tasks}
     for _ in range(rounds):
-        for name, call in (
-            ("heor evaluate", lambda: heor(values)),
-            ("NumPy floor", lambda: floor.run(values)),
-        ):
-            times[name].append(_timed(call)[:2])
+        for name, task in tasks.items():
+            times[name].append(_timed(lambda task=task: task(values))[:2])
     per_draw = {
         name: [statistics.median(t[i] for t in taken) / draws for i in (0, 1)]
         for name, taken in times.items()
     }
-    ratios = [
-        [a[i] / b[i] for a, b in zip(times["heor evaluate"], times["NumPy floor"], strict=True)]
-        for i in (0, 1)
-    ]
     sizes = dict.fromkeys(per_draw, draws)
     peaks = {
         "heor evaluate": _alone("heor", draws)["peak_mb"],
+        "heor, totals": _alone("heor-totals", draws)["peak_mb"],
         "NumPy floor": _alone("floor", draws)["peak_mb"],
     }
     if peers:
@@ -114,8 +127,15 @@ def against_floor(draws: int, rounds: int, peers: str | None, peer_draws: int) -
             f"{name:16s}{sizes[name]:9,d}{wall * sizes[name]:9.3f}{cpu * sizes[name]:9.3f}"
             f"{cpu * 1e6:11.1f}{cpu / base:9.2f}{peaks[name]:7.0f}"
         )
-    wall, cpu = (statistics.median(r) for r in ratios)
-    print(f"heor / floor, median of ratios: {wall:.2f} (wall), {cpu:.2f} (CPU)\n")
+    for name in ("heor evaluate", "heor, totals"):
+        wall, cpu = (
+            statistics.median(
+                a[i] / b[i] for a, b in zip(times[name], times["NumPy floor"], strict=True)
+            )
+            for i in (0, 1)
+        )
+        print(f"{name} / floor, median of ratios: {wall:.2f} (wall), {cpu:.2f} (CPU)")
+    print()
 
 
 def memory() -> None:
@@ -138,7 +158,8 @@ def alone(task: str, draws: int) -> dict[str, float]:
         wall, cpu, _ = _timed(lambda: evaluate(spec, sample(spec, draws)))
     else:
         values = floor.sample(draws)
-        run = reference_task() if task == "heor" else floor.run
+        tasks = {"heor": reference_task(), "heor-totals": reference_task(TOTALS)}
+        run = tasks.get(task, floor.run)
         wall, cpu, _ = _timed(lambda: run(values))
     return {"wall": wall, "cpu": cpu, "peak_mb": _peak()}
 
