@@ -190,17 +190,29 @@ def kaplan_meier(data: SurvivalData) -> tuple[FloatArray, FloatArray]:
 
     Subjects whose event lies in an interval count at its middle; entry is honoured.
     """
+    times, died, at_risk = risk_sets(data)
+    share = np.divide(died, at_risk, out=np.zeros_like(died), where=at_risk > 0)
+    survival = np.cumprod(np.maximum(1.0 - share, 0.0), dtype=float)
+    return times, survival
+
+
+def last_seen(data: SurvivalData) -> FloatArray:
+    """Time at which each subject leaves ``(subject,)``; the middle of an event's interval."""
     finite = np.isfinite(data.upper)
-    middle = np.where(finite, (data.lower + np.where(finite, data.upper, 0.0)) / 2, data.lower)
-    times, place = np.unique(middle[finite], return_inverse=True)
+    found: FloatArray = np.where(
+        finite, (data.lower + np.where(finite, data.upper, 0.0)) / 2, data.lower
+    )
+    return found
+
+
+def risk_sets(data: SurvivalData) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Times of events, the events at each, and how many are at risk just before ``(time,)``."""
+    finite, leave = np.isfinite(data.upper), last_seen(data)
+    times, place = np.unique(leave[finite], return_inverse=True)
     died = np.bincount(place, data.weight[finite], len(times)).astype(float)
     # those who leave at t or later, less those who have not come by then
-    at_risk = _weight_from(middle, data.weight, times) - _weight_from(
-        data.entry, data.weight, times
-    )
-    share = np.divide(died, at_risk, out=np.zeros_like(died), where=at_risk > 0)
-    survival: FloatArray = np.cumprod(np.maximum(1.0 - share, 0.0))
-    return times, survival
+    late = _weight_from(data.entry, data.weight, times)
+    return times, died, _weight_from(leave, data.weight, times) - late
 
 
 def _weight_from(values: FloatArray, weight: FloatArray, times: FloatArray) -> FloatArray:

@@ -93,7 +93,7 @@ def read_data(
         raise HeorError("an excess hazard needs events whose time is known, so no upper ends")
     if expected is not None and not (columns.age and columns.sex):
         raise HeorError("an excess hazard needs the columns of age and sex")
-    table = _read(path)
+    table = read_table(path)
     wanted = [name for f in fields(columns) if (name := getattr(columns, f.name))]
     table.check_columns(wanted)
     subjects = _Subjects(table, columns, event_is, per_year)
@@ -111,7 +111,7 @@ def read_life_table(path: Path) -> LifeTable:
     InputErrors
         With every problem and its place.
     """
-    table = _read(path)
+    table = read_table(path)
     table.check_columns(("age", "male", "female"))
     values = {name: [] for name in ("age", "male", "female")}  # type: dict[str, list[float]]
     for line, row in table.rows:
@@ -137,7 +137,7 @@ def read_life_table(path: Path) -> LifeTable:
     )
 
 
-class _Table:
+class Table:
     """Rows of a file by heading, with the problems found on the way."""
 
     def __init__(
@@ -151,9 +151,11 @@ class _Table:
         self.problems: list[Problem] = []
 
     def add(self, message: str, line: int = 0, column: str = "") -> None:
+        """Note a problem with its place."""
         self.problems.append(Problem(Place(str(self.path), row=line, column=column), message))
 
     def check_columns(self, names: Sequence[str]) -> None:
+        """Stop unless each of these columns is there, once."""
         for name in dict.fromkeys(names):
             if name not in self.place:
                 known = ", ".join(n for n in self.place if n)
@@ -164,6 +166,7 @@ class _Table:
         self.stop_if_any()
 
     def text(self, row: Sequence[str], column: str) -> str:
+        """Give what a cell holds, blank for a cell that is missing."""
         place = self.place[column]
         return row[place].strip() if place < len(row) else ""
 
@@ -208,6 +211,7 @@ class _Table:
         return None
 
     def stop_if_any(self) -> None:
+        """Raise what was found, if anything was."""
         if not self.problems:
             return
         shown = self.problems[:MOST_PROBLEMS]
@@ -219,7 +223,14 @@ class _Table:
         raise InputErrors(shown)
 
 
-def _read(path: Path) -> _Table:
+def read_table(path: Path) -> Table:
+    """Read a CSV file with headings.
+
+    Raises
+    ------
+    InputErrors
+        When it cannot be read, or has no rows.
+    """
     place = Place(str(path))
     if not path.exists():
         raise InputErrors([Problem(place, "there is no such file")])
@@ -249,13 +260,13 @@ def _read(path: Path) -> _Table:
             raise InputErrors([Problem(Place(str(path), row=line), message)])
     if len(lines) == 1:
         raise InputErrors([Problem(place, "there are no rows below the headings")])
-    return _Table(path, header, lines[1:])
+    return Table(path, header, lines[1:])
 
 
 class _Subjects:
     """The subjects of a file, row by row."""
 
-    def __init__(self, table: _Table, columns: Columns, event_is: str, per_year: float) -> None:
+    def __init__(self, table: Table, columns: Columns, event_is: str, per_year: float) -> None:
         self._table, self._columns = table, columns
         self._event_is, self._per_year = event_is, per_year
         size = len(table.rows)
