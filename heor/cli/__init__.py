@@ -28,6 +28,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "scenarios": ("heor.cli.scenarios", "scenarios", "The base case under each named change."),
     "dsa": ("heor.cli.dsa", "dsa", "One-way sensitivity analysis (tornado)."),
     "psa": ("heor.cli.psa", "psa", "Probabilistic sensitivity analysis, CEAC and EVPI."),
+    "structure": (
+        "heor.cli.structure",
+        "structure",
+        "The same evidence as state-transition models.",
+    ),
     "cea": ("heor.cli.cea", "cea", "Incremental analysis of anybody's PSA output."),
     "voi": ("heor.cli.voi", "voi", "What better evidence is worth: EVPI and EVPPI."),
     "evppi": ("heor.cli.evppi", "evppi", "EVPPI from anybody's PSA output."),

@@ -57,6 +57,7 @@ LAYERS = (
     "heor.analyses.psa_parts",
     "heor.analyses.psa",
     "heor.analyses.scenarios",
+    "heor.analyses.structure",
     "heor.study",
     "heor.cluster",
     "heor.report.*",
