@@ -31,11 +31,7 @@ def run(spec: Spec, workers: int = 1) -> DsaResult:
             for strategy in spec.strategy_ids()
             if strategy != spec.settings.reference
         ),
-        left_out=tuple(
-            (parameter.id, reason)
-            for parameter in spec.parameters.values()
-            if parameter.id not in rows and (reason := _reason(spec, parameter))
-        ),
+        left_out=draw_sets.alone(spec)[1],
         draws=draws,
         outcomes=outcomes,
     )
@@ -52,17 +48,6 @@ def _rows_by_parameter(draws: Draws) -> dict[str, tuple[int, int]]:
         elif bound == "high":
             highs[str(parameter)] = row
     return {name: (lows[name], highs[name]) for name in lows}
-
-
-def _reason(spec: Spec, parameter: Parameter) -> str:
-    """Why an uncertain parameter has no bar; "" for one that is fixed or derived."""
-    if parameter.distribution is None:
-        return ""
-    if parameter.id in draw_sets.drawn_together(spec):
-        return "drawn jointly with others, so it does not vary alone"
-    if parameter.category.strip().lower() == draw_sets.METHODS_CATEGORY:
-        return "a choice of method, not an estimate"
-    return "low and high are not given or do not differ from the value"
 
 
 def _comparison(

@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "base-case": ("heor.cli.base_case", "base_case", "Costs, life years, QALYs and the ICER."),
     "scenarios": ("heor.cli.scenarios", "scenarios", "The base case under each named change."),
     "dsa": ("heor.cli.dsa", "dsa", "One-way sensitivity analysis (tornado)."),
+    "two-way": ("heor.cli.two_way", "two_way", "Two parameters together, over a grid."),
+    "threshold": ("heor.cli.threshold", "threshold", "Values at which the decision turns."),
     "psa": ("heor.cli.psa", "psa", "Probabilistic sensitivity analysis, CEAC and EVPI."),
     "structure": (
         "heor.cli.structure",

@@ -33,6 +33,24 @@ def inputs_argument(command: Command) -> Command:
     return _all(click.argument("inputs", required=False, type=click.Path(path_type=Path)))(command)
 
 
+def inputs_and_names(metavar: str, required: bool) -> Callable[[Command], Command]:
+    """Add the optional argument INPUTS and, after it, names of parameters."""
+    return click.argument("inputs", metavar=f"[INPUTS] {metavar}", nargs=-1, required=required)
+
+
+def split_names(words: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:
+    """Part INPUTS from the names after it: the first word, if it is a file or folder.
+
+    A name of something that is not there counts as INPUTS where no parameter could be called so.
+    """
+    if not words:
+        return None, ()
+    first = Path(words[0])
+    if first.exists() or not words[0].isidentifier():
+        return first, tuple(words[1:])
+    return None, tuple(words)
+
+
 def set_option(command: Command) -> Command:
     """Add ``--set``."""
     return click.option(

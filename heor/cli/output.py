@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from heor.analyses.study_results import StudyResults
 from heor.cli import options
 from heor.report import files, json_shapes
+from heor.spec.records import Spec
+from heor.study import banner, package_version
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 #: Endings that `-o FILE` may have.
 FILE_ENDINGS = (".xlsx", ".csv", ".json")
+
+#: Endings where a workbook makes no sense.
+DATA_ENDINGS = (".csv", ".json")
 
 Progress = Callable[[str, int, int], None]
 
@@ -61,6 +69,60 @@ def show(results: StudyResults, table: str, *, no_color: bool) -> None:
 
     parts = [*tables.opening(results), *getattr(tables, table)(results), *tables.closing(results)]
     layout.show(layout.console(no_color=no_color), parts)
+
+
+def deliver_table(
+    spec: Spec,
+    shape: Mapping[str, Any],
+    csv: Callable[[], str],
+    parts: Callable[[], Sequence[RenderableType]],
+    *,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    no_color: bool,
+) -> None:
+    """Write an analysis that has no sheet of its own: JSON, CSV, or the study's banner and tables.
+
+    Parameters
+    ----------
+    spec : Spec
+        The study; JSON begins with what it says of itself.
+    shape : mapping
+        The rest of the JSON.
+    csv, parts : callable
+        Give the CSV text, and the parts to print.
+    """
+    if quiet and output is None:
+        return
+    head = {
+        "study": spec.name,
+        "version": package_version(),
+        "input_hash": spec.input_hash,
+        "currency": spec.settings.currency,
+        "banner": list(banner(spec)),
+        "warnings": [str(problem) for problem in spec.warnings],
+    }
+    text = json_shapes.dumps({**head, **shape})
+    if output is not None:
+        files.write_text(output, text if output.suffix.lower() == ".json" else csv())
+        if not quiet:
+            click.echo(f"Wrote {output}", err=as_json)
+    if quiet:
+        return
+    if as_json:
+        click.echo(text, nl=False)
+    elif output is None:
+        from heor.report import layout, tables
+
+        shown = [*tables.opening_of(spec, banner(spec)), *parts()]
+        layout.show(layout.console(no_color=no_color), shown)
+
+
+def check_data_output(output: Path | None) -> None:
+    """Refuse a file ending other than those of data before anything is computed."""
+    if output is not None and output.suffix.lower() not in DATA_ENDINGS:
+        raise click.UsageError(f"-o {output}: the file must end in {' or '.join(DATA_ENDINGS)}.")
 
 
 def check_output(output: Path | None, inputs: Path | None) -> None:

@@ -24,6 +24,7 @@ from heor.analyses.results import (
 from heor.analyses.study_results import StudyResults
 from heor.report.layout import make_table
 from heor.report.numbers import NONE, count, money, percent, plain, with_signs, years
+from heor.spec.records import Spec
 from heor.study import evidence_lines, evidence_summary
 
 #: What stands in place of an ICER off the frontier.
@@ -44,10 +45,14 @@ def opening(results: StudyResults) -> list[RenderableType]:
 
     Of the parameters on weak evidence only the counts are said; ``heor check`` names them.
     """
-    spec = results.spec
+    return opening_of(results.spec, results.banner)
+
+
+def opening_of(spec: Spec, said: Sequence[str]) -> list[RenderableType]:
+    """Give the same of a study without results; ``said`` is its banner."""
     parts: list[RenderableType] = [Text(spec.settings.title or spec.name, style="bold")]
     named = evidence_lines(spec)
-    lines = [line for line in results.banner if line not in named]
+    lines = [line for line in said if line not in named]
     if named:
         lines.append(f"{evidence_summary(spec)}: `heor check` lists them.")
     banner = Table.grid(padding=(0, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,35 @@ def base(spec: Spec) -> Draws:
     return Draws(derive(spec, {p.id: np.array([p.value]) for p in _given(spec)}))
 
 
+def alone(spec: Spec) -> tuple[tuple[Parameter, ...], tuple[tuple[str, str], ...]]:
+    """Parameters that vary alone over an interval of their own (methods 7.3), and the others.
+
+    Returns
+    -------
+    tuple of Parameter
+        Those of the one-way analysis, in table order.
+    tuple of (str, str)
+        Id of every other uncertain parameter, and why it is left out.
+    """
+    together = drawn_together(spec)
+    moving = tuple(p for p in _given(spec) if p.id not in together and _moves_alone(p))
+    kept = {p.id for p in moving}
+    return moving, tuple(
+        (p.id, _reason(p, together))
+        for p in spec.parameters.values()
+        if p.id not in kept and p.distribution is not None
+    )
+
+
+def _reason(parameter: Parameter, together: Collection[str]) -> str:
+    """Why an uncertain parameter does not vary alone."""
+    if parameter.id in together:
+        return "drawn jointly with others, so it does not vary alone"
+    if parameter.category.strip().lower() == METHODS_CATEGORY:
+        return "a choice of method, not an estimate"
+    return "low and high are not given or do not differ from the value"
+
+
 def one_way(spec: Spec) -> Draws:
     """Rows of the one-way analysis (methods 7.3).
 
@@ -37,18 +66,38 @@ def one_way(spec: Spec) -> Draws:
         interval of its own, in table order. Labels: ``parameter`` (``""`` in row 0) and ``bound``
         (``base``, ``low`` or ``high``).
     """
-    together = drawn_together(spec)
-    moved = [p for p in _given(spec) if p.id not in together and _moves_alone(p)]
-    n = 1 + 2 * len(moved)
+    moving, _ = alone(spec)
+    n = 1 + 2 * len(moving)
     values = {p.id: np.full(n, p.value) for p in _given(spec)}
-    for k, parameter in enumerate(moved):
+    for k, parameter in enumerate(moving):
         values[parameter.id][1 + 2 * k] = parameter.low
         values[parameter.id][2 + 2 * k] = parameter.high
     labels = {
-        "parameter": np.array(["", *(p.id for p in moved for _ in range(2))], dtype=np.str_),
-        "bound": np.array(["base", *("low", "high") * len(moved)], dtype=np.str_),
+        "parameter": np.array(["", *(p.id for p in moving for _ in range(2))], dtype=np.str_),
+        "bound": np.array(["base", *("low", "high") * len(moving)], dtype=np.str_),
     }
     return Draws(derive(spec, values), labels)
+
+
+def moved(spec: Spec, columns: Mapping[str, FloatArray]) -> Draws:
+    """Rows in which some parameters take given values and the others their base values.
+
+    Parameters
+    ----------
+    spec : Spec
+        The study.
+    columns : mapping of str to array ``(draw,)``
+        Values by parameter, all of one length. A derived parameter takes its values too, in place
+        of its formula, as with ``--set``.
+
+    Returns
+    -------
+    Draws
+        Every parameter ``(draw,)``, other derived ones recomputed.
+    """
+    n = len(next(iter(columns.values())))
+    values = {p.id: np.full(n, p.value) for p in _given(spec)} | dict(columns)
+    return Draws(derive(spec, values, given=columns))
 
 
 def sample(
@@ -123,7 +172,12 @@ def sample(
     return Draws(derive(spec, values, start + skip))
 
 
-def derive(spec: Spec, values: Mapping[str, FloatArray], before: int = 0) -> dict[str, FloatArray]:
+def derive(
+    spec: Spec,
+    values: Mapping[str, FloatArray],
+    before: int = 0,
+    given: Collection[str] = (),
+) -> dict[str, FloatArray]:
     """Add the derived parameters to a table of values.
 
     Parameters
@@ -134,6 +188,8 @@ def derive(spec: Spec, values: Mapping[str, FloatArray], before: int = 0) -> dic
         Every parameter that is not derived, each ``(draw,)``. Values of derived ones are replaced.
     before : int
         Draws before the first of these, for messages.
+    given : collection of str
+        Derived parameters that keep their values all the same.
 
     Returns
     -------
@@ -147,7 +203,11 @@ def derive(spec: Spec, values: Mapping[str, FloatArray], before: int = 0) -> dic
     CircularError
         When formulas refer to each other in a circle.
     """
-    formulas = {p.id: p.expression for p in spec.parameters.values() if p.expression is not None}
+    formulas = {
+        p.id: p.expression
+        for p in spec.parameters.values()
+        if p.expression is not None and p.id not in given
+    }
     known = {name: value for name, value in values.items() if name not in formulas}
     n = len(next(iter(known.values()))) if known else 1
     for name in evaluation_order(formulas):

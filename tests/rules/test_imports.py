@@ -54,6 +54,8 @@ LAYERS = (
     "heor.analyses.base_case",
     "heor.analyses.accrual",
     "heor.analyses.dsa",
+    "heor.analyses.two_way",
+    "heor.analyses.thresholds",
     "heor.analyses.psa_parts",
     "heor.analyses.psa",
     "heor.analyses.scenarios",
