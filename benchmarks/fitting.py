@@ -1,16 +1,23 @@
-"""Maximum likelihood on 10,000 subjects: heor next to SciPy's fits of censored data, in one run.
+"""Maximum likelihood on 10,000 subjects: heor next to SciPy and lifelines, in one run.
 
-``python benchmarks/fitting.py``; see README.md. Both fit the same right-censored Weibull data, in
+``python benchmarks/fitting.py --lifelines PYTHON``, with an interpreter whose environment has
+lifelines (`requirements-fitting.txt`); see README.md. All fit the same right-censored data, in
 turn, on one thread; SciPy's location is fixed at 0. A ratio is the median over rounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
+import tempfile
 import time
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
@@ -18,7 +25,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402
 from scipy import stats  # noqa: E402
 
-from heor.fitting.data import SurvivalData, right_censored  # noqa: E402
+from heor.engine.survival import CURVES  # noqa: E402
+from heor.fitting.data import right_censored  # noqa: E402
 from heor.fitting.fit import fit  # noqa: E402
 
 SCIPY = {
@@ -30,12 +38,16 @@ SCIPY = {
     "loglogistic": stats.fisk,
     "gengamma": stats.gengamma,
 }
+LIFELINES = ("exponential", "weibull", "lognormal", "loglogistic", "gengamma")
+
+#: Wall seconds, CPU seconds and log likelihood of one fit.
+Timing = tuple[float, float, float]
 
 
 def simulated(subjects: int) -> tuple[np.ndarray, np.ndarray]:
-    """Times and marks; about a fifth are censored."""
+    """Times and marks of a generalised gamma; about a fifth are censored."""
     rng = np.random.default_rng(1)
-    when = 20 * rng.weibull(1.3, subjects)
+    when = CURVES["gengamma"].quantile(rng.random(subjects), [2.9, 0.75, 0.6])
     censor = rng.uniform(5, 60, subjects)
     return np.minimum(when, censor), when <= censor
 
@@ -51,57 +63,94 @@ def by_scipy(name: str, time_: np.ndarray, event: np.ndarray) -> float:
     return float(fitted.logpdf(time_[event]).sum() + fitted.logsf(time_[~event]).sum())
 
 
-def seconds(function) -> tuple[float, float]:
-    """CPU seconds and the result."""
-    start = time.process_time()
-    result = function()
-    return time.process_time() - start, result
+def timed(function: Callable[[], float]) -> Timing:
+    """Time one fit that gives its log likelihood."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    value = function()
+    return time.perf_counter() - wall, time.process_time() - cpu, value
 
 
-def families(subjects: int, rounds: int) -> None:
+class Peer:
+    """A process of another interpreter that fits what it is told."""
+
+    def __init__(self, python: str, time_: np.ndarray, event: np.ndarray) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        path = Path(self._folder.name) / "data.npz"
+        np.savez(path, time=time_, event=event.astype(float))
+        script = Path(__file__).with_name("peer_fits.py")
+        words = [python, str(script), str(path)]
+        self._process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.fit("exponential")  # imports and first calls are not counted
+
+    def fit(self, name: str) -> Timing:
+        """Fit a family there."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(name, file=self._process.stdin, flush=True)
+        wall, cpu, value = json.loads(self._process.stdout.readline())
+        return wall, cpu, value
+
+
+def families(subjects: int, rounds: int, python: str) -> None:
     """Print a row per family."""
     time_, event = simulated(subjects)
     ours = right_censored(time_, event)
-    print("| family | heor CPU s | SciPy CPU s | SciPy / heor | logLik heor − SciPy |")
-    print("|---|---:|---:|---:|---:|")
+    peer = Peer(python, time_, event) if python else None
+    print(
+        f"{subjects:,} subjects, {event.sum():,} events, median of {rounds} rounds in turn, "
+        f"load {os.getloadavg()[0]:.1f}\n"
+    )
+    print(
+        "| family | heor wall s | CPU s | SciPy wall s | CPU s | × heor | logLik heor − SciPy "
+        "| lifelines wall s | CPU s | × heor | logLik heor − lifelines |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for name in SCIPY:
-        pairs = []
+        runs: dict[str, list[Timing]] = {"heor": [], "scipy": [], "lifelines": []}
         for _ in range(rounds):
-            mine, found = seconds(lambda name=name: fit(name, ours).log_likelihood)
-            other, value = seconds(lambda name=name: by_scipy(name, time_, event))
-            pairs.append((mine, other))
-        ratio = statistics.median(b / a for a, b in pairs)
-        mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-        print(
-            f"| {name} | {mine:.3f} | {other:.3f} | {ratio:.1f} | {found - value:.2g} |", flush=True
-        )
+            runs["heor"].append(timed(lambda name=name: fit(name, ours).log_likelihood))
+            runs["scipy"].append(timed(lambda name=name: by_scipy(name, time_, event)))
+            if peer is not None and name in LIFELINES:
+                runs["lifelines"].append(peer.fit(name))
+        cells = [name, *(f"{_middle(runs['heor'], place):.3f}" for place in (0, 1))]
+        for other in ("scipy", "lifelines"):
+            cells += _beside(runs["heor"], runs[other])
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _middle(runs: list[Timing], place: int) -> float:
+    return statistics.median(run[place] for run in runs)
+
+
+def _beside(mine: list[Timing], other: list[Timing]) -> list[str]:
+    if not other:
+        return ["–"] * 4
+    ratio = statistics.median(b[1] / a[1] for a, b in zip(mine, other, strict=True))
+    gap = mine[0][2] - other[0][2]
+    return [*(f"{_middle(other, place):.3f}" for place in (0, 1)), f"{ratio:.1f}", f"{gap:.2g}"]
 
 
 def bootstrap(subjects: int, refits: int) -> None:
     """Time refits to resampled subjects, which are weights on the same rows."""
     time_, event = simulated(subjects)
     data = right_censored(time_, event)
-    rng = np.random.default_rng(2)
-    for name in ("weibull", "gengamma"):
-        start = time.process_time()
+    print("\n| bootstrap | subjects | refits | wall s | CPU s | ms per refit (CPU) | sound |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for name in ("exponential", "weibull", "gompertz", "lognormal", "gengamma"):
+        rng = np.random.default_rng(2)
+        wall, cpu, sound = time.perf_counter(), time.process_time(), 0
         for _ in range(refits):
             weight = rng.multinomial(subjects, np.full(subjects, 1 / subjects)).astype(float)
-            kept = weight > 0
-            fit(name, _resampled(data, weight, kept))
-        took = time.process_time() - start
-        print(f"{refits:,} bootstrap refits of {name}, {subjects} subjects: {took:.1f} CPU s")
-
-
-def _resampled(data: SurvivalData, weight: np.ndarray, kept: np.ndarray) -> SurvivalData:
-    return SurvivalData(
-        lower=data.lower[kept],
-        upper=data.upper[kept],
-        entry=data.entry[kept],
-        weight=weight[kept],
-        group=data.group[kept],
-        groups=data.groups,
-        expected=data.expected[kept],
-    )
+            sound += fit(name, replace(data, weight=weight)).sound
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        each = 1e3 * cpu / refits
+        print(
+            f"| {name} | {subjects:,} | {refits:,} | {wall:.1f} | {cpu:.1f} | {each:.1f} "
+            f"| {sound:,} |",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -110,8 +159,9 @@ def main() -> None:
     parser.add_argument("--subjects", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--refits", type=int, default=1000)
+    parser.add_argument("--lifelines", default="", metavar="PYTHON")
     chosen = parser.parse_args()
-    families(chosen.subjects, chosen.rounds)
+    families(chosen.subjects, chosen.rounds, chosen.lifelines)
     bootstrap(500, chosen.refits)
 
 

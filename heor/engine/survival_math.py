@@ -163,8 +163,10 @@ def _leading_term(a: FloatArray, y: FloatArray) -> FloatArray:
 
 def log_gamma_upper(a: FloatArray, y: FloatArray) -> FloatArray:
     """Return ln Q(a, a e^y), accurate near 0 and far below the logarithm of any double."""
-    lower, upper = gamma_lower(a, y), gamma_upper(a, y)
-    value = np.where(lower < 0.5, np.log1p(-lower), np.log(upper))
+    upper = gamma_upper(a, y)
+    value = np.log(upper)
+    early = upper > 0.5
+    value[early] = np.log1p(-gamma_lower(a[early], y[early]))
     far = (upper < _TINY) & np.isfinite(np.exp(y))
     if far.any():
         fraction = _continued_fraction(a[far], a[far] * np.exp(y[far]))
@@ -174,8 +176,10 @@ def log_gamma_upper(a: FloatArray, y: FloatArray) -> FloatArray:
 
 def log_gamma_lower(a: FloatArray, y: FloatArray) -> FloatArray:
     """Return ln P(a, a e^y), with the same reach as `log_gamma_upper`."""
-    lower, upper = gamma_lower(a, y), gamma_upper(a, y)
-    value = np.where((upper < 0.5) & (lower > 0.5), np.log1p(-upper), np.log(lower))
+    lower = gamma_lower(a, y)
+    value = np.log(lower)
+    early = lower > 0.5
+    value[early] = np.log1p(-gamma_upper(a[early], y[early]))
     far = lower < _TINY
     if far.any():
         series = _power_series(a[far], a[far] * np.exp(y[far]))

@@ -136,27 +136,30 @@ def polish(function: Function, theta: FloatArray) -> Maximum:
     """
     axes, value = _first_axes(function, theta), function(theta)
     sound, stale, previous, idle = False, True, np.inf, 0
+    here: FloatArray | None = None  # the gradient where the search stands
     for _ in range(_NEWTON_STEPS):
         if stale:
-            axes, sound = _turned(axes, curvature(function, theta, axes, _ROUGH_SECOND))
-            previous = np.inf
-        gradient = slope(function, theta, axes)
-        step = float(np.linalg.norm(gradient))
+            turn, sound = _turn(curvature(function, theta, axes, _ROUGH_SECOND))
+            axes, previous = axes @ turn, np.inf
+        here = slope(function, theta, axes)
+        step = float(np.linalg.norm(here))
         if not np.isfinite(step) or (sound and step < _SMALL_STEP):
             break
         stale = not sound or step > _SLOW * previous
         previous = step
-        move = axes @ (gradient if sound else np.clip(gradient, -1.0, 1.0))
+        move = axes @ (here if sound else np.clip(here, -1.0, 1.0))
         ahead = _length(function, theta, value, move)
         if ahead == 0.0:
             break
-        theta = theta + ahead * move
+        theta, here = theta + ahead * move, None
         before, value = value, function(theta)
         idle = idle + 1 if not sound and value - before < _NO_GAIN else 0
         if idle == _IDLE:
             break
-    axes, sound = _turned(axes, curvature(function, theta, axes))
-    step = float(np.linalg.norm(slope(function, theta, axes)))
+    if here is None:
+        here = slope(function, theta, axes)
+    turn, sound = _turn(curvature(function, theta, axes))
+    axes, step = axes @ turn, float(np.linalg.norm(turn.T @ here))
     return Maximum(
         theta=theta,
         value=value,
@@ -166,13 +169,13 @@ def polish(function: Function, theta: FloatArray) -> Maximum:
     )
 
 
-def _turned(axes: FloatArray, hessian: FloatArray) -> tuple[FloatArray, bool]:
-    """Directions along which the curvature is 1, and whether it is downwards in all of them."""
+def _turn(hessian: FloatArray) -> tuple[FloatArray, bool]:
+    """Combine directions so that the curvature is 1; and whether it is downwards in all of them."""
     if not np.isfinite(hessian).all():
-        return axes, False
+        return np.eye(len(hessian)), False
     eigenvalues, turn = np.linalg.eigh(hessian)
     size = np.maximum(np.abs(eigenvalues), _FLAT)
-    return axes @ (turn / np.sqrt(size)), bool((eigenvalues < -_FLAT).all())
+    return turn / np.sqrt(size), bool((eigenvalues < -_FLAT).all())
 
 
 def _length(function: Function, theta: FloatArray, value: float, move: FloatArray) -> float:
@@ -196,12 +199,13 @@ def _first_axes(function: Function, theta: FloatArray) -> FloatArray:
             direction = np.zeros(len(theta))
             direction[place] = length
             drop = value - 0.5 * (function(theta + direction) + function(theta - direction))
-            if not np.isfinite(drop) or drop > 0.8:
-                length /= 1.7
-            elif drop < 0.3:
-                length *= 1.5
-            else:
+            if 0.3 <= drop <= 0.8:
                 break
+            # the drop of a parabola goes with the square
+            change = np.sqrt(0.5 / drop) if drop > 0 else np.inf
+            if not np.isfinite(drop):
+                change = 0.6
+            length *= float(np.clip(change, 0.1, 1.5))
             if length > 50.0:
                 break
         lengths[place] = length

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from known_curves import GRID, SHAPES, cox, median_off, read_off, restricted_mean, trial
 
 from heor.errors import HeorError
-from heor.fitting.data import kaplan_meier, right_censored
 from heor.fitting.digitised import Digitised, put_in_order
 from heor.fitting.fit import fit
 from heor.fitting.reconstruct import Reconstruction, events_before, reconstruct
@@ -121,88 +121,6 @@ def test_an_even_grid_is_seen_and_corners_are_not():
 
 # --- curves made from known data --------------------------------------------------------------
 
-SHAPES = ("weibull", "falling", "loglogistic", "plateau")
-CENSORING = ("late", "heavy", "none")
-
-
-def trial(rng, shape: str, censoring: str, n: int, ratio: float):
-    """Times and marks whose hazard is ``ratio`` times that of the shape."""
-    left = rng.uniform(size=n)
-    hazard = -np.log(left) / ratio
-    time = {
-        "weibull": 12 * hazard ** (1 / 1.3),
-        "falling": 12 * hazard ** (1 / 0.75),
-        "loglogistic": 10 * np.expm1(hazard) ** (1 / 1.6),
-        "plateau": np.where(left > 0.25**ratio, 8 * hazard, 500.0),
-    }[shape]
-    end = {
-        "late": rng.uniform(25, 40, n),
-        "heavy": np.minimum(rng.exponential(25, n), rng.uniform(12, 36, n)),
-        "none": np.full(n, 30.0),
-    }[censoring]
-    return np.maximum(np.minimum(time, end), 0.01), (time <= end).astype(float)
-
-
-def read_off(rng, time, event, style: str, noise: float):
-    """Points somebody would click: both corners of each step, or an even grid."""
-    at, alive = kaplan_meier(right_censored(time, event))
-    end = time.max()
-    if style == "corners":
-        clicked = np.concatenate([[0.0], np.repeat(at, 2), [end]])
-        tops = np.append(1.0, alive[:-1])
-        seen = np.concatenate([[1.0], np.stack([tops, alive], axis=1).ravel(), [alive[-1]]])
-        clicked = clicked + rng.normal(0, 0.15 * noise * end, len(clicked))
-    else:
-        clicked = np.linspace(0, end, 301)
-        seen = np.append(1.0, alive)[np.searchsorted(at, clicked, side="right")]
-    return clicked, seen + rng.normal(0, noise, len(seen))
-
-
-def cox(one, other) -> float:
-    """Logarithm of the hazard ratio of two arms by partial likelihood (Breslow's ties)."""
-    time, event = (np.concatenate([one[i], other[i]]) for i in (0, 1))
-    arm = np.repeat([0.0, 1.0], [len(one[0]), len(other[0])])
-    whens = np.unique(time[event > 0])
-    at_risk = (
-        [((time >= w) & (arm == 0)).sum() for w in whens],
-        [((time >= w) & (arm == 1)).sum() for w in whens],
-    )
-    zero, first = (np.array(counts, dtype=float) for counts in at_risk)
-    died = np.array([((time == w) & (event > 0)).sum() for w in whens])
-    died_first = np.array([((time == w) & (event > 0) & (arm == 1)).sum() for w in whens])
-    beta = 0.0
-    for _ in range(25):
-        share = first * np.exp(beta) / (first * np.exp(beta) + zero)
-        beta += (died_first - died * share).sum() / (died * share * (1 - share)).sum()
-    return float(beta)
-
-
-def restricted_mean(time, event, until: float) -> float:
-    at, alive = kaplan_meier(right_censored(time, event))
-    curve = Digitised(time=np.append(0.0, at), survival=np.append(1.0, alive))
-    return curve.restricted_mean(until)
-
-
-def median_off(time, event, made: float, level: float, step: float) -> float:
-    """How far a median is from the sample's, as a share of it.
-
-    Where the sample's curve lies within ``level`` of one half for a while, no reader could tell
-    which end of that step is the median, so any time of it is right; and on a grid nobody knows
-    more than its ``step``.
-    """
-    at, alive = kaplan_meier(right_censored(time, event))
-
-    def when(share: float) -> float:
-        below = np.flatnonzero(alive <= share)
-        return float(at[below[0]]) if len(below) else np.inf
-
-    early, true, late = when(0.5 + level), when(0.5), when(0.5 - level)
-    if np.isnan(made):
-        return 0.0 if np.isinf(late) else np.inf
-    if np.isinf(true):
-        return 0.0 if made >= early else np.inf
-    return max(early - step - made, made - late - step, 0.0) / true
-
 
 def rebuilt(rng, sample, style: str, noise: float) -> Reconstruction:
     time, event = sample
@@ -226,7 +144,7 @@ def test_known_data_come_back(shape, style, noise):
         arms = [trial(rng, shape, censoring, n, ratio) for ratio in (1.0, 0.65)]
         made = [rebuilt(rng, arm, style, noise) for arm in arms]
         for (time, event), found in zip(arms, made, strict=True):
-            step = 0.0 if style == "corners" else time.max() / 300
+            step = 0.0 if style == "corners" else time.max() / GRID
             level = max(2 * noise, 1e-9) + 0.5 / n * (style == "grid")
             assert median_off(time, event, found.median_made, level, step) < 0.01
             until = 0.9 * float(min(time.max(), found.until))
