@@ -44,9 +44,8 @@ def main() -> None:
         print(json.dumps(alone(chosen.task, chosen.draws)))
         return
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, {_processor()}")
-    print(
-        f"Load {os.getloadavg()[0]:.1f}. One thread. {chosen.rounds} interleaved rounds of {chosen.draws:,} draws.\n"
-    )
+    print(f"Load {os.getloadavg()[0]:.1f}, one thread")
+    print(f"{chosen.rounds} interleaved rounds of {chosen.draws:,} draws.\n")
     against_floor(chosen.draws, chosen.rounds, chosen.peers, chosen.peer_draws)
     memory()
     if not chosen.no_shipped:
