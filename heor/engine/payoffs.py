@@ -6,7 +6,7 @@ vector; only capped or age-adjusted utilities and equal-value life years go cycl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -147,6 +147,10 @@ class Payoffs:
         self._events = {s: self._events_of(s) for s in spec.strategy_ids()}
         self.names = self._names()
         self._column = {name: i for i, name in enumerate(self.names)}
+
+    def on(self, project: Callable[[FloatArray], FloatArray]) -> None:
+        """Carry every weight vector over to other times than all boundaries."""
+        self._vectors = [project(vector) for vector in self._vectors]
 
     def run(
         self,

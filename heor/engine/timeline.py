@@ -134,6 +134,10 @@ class Timeline:
             left, right = self.by_rule(factors, factors)
         return PersonTime(left * self.length, right * self.length)
 
+    def person_years(self) -> FloatArray:
+        """Undiscounted person-time of every boundary (years), ``(T + 1,)``."""
+        return self.person_time(None).weights()
+
     def window(self, start: float | None, until: float | None, unit: str) -> FloatArray | None:
         """Share of each cycle inside [start, until), ``(T,)``; None when there is no window."""
         if not start and until is None:

@@ -6,7 +6,7 @@ before background mortality; the guards always run and name strategy, group, dra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -88,7 +88,7 @@ class Tracer:
     def __init__(self, spec: Spec, timeline: Timeline) -> None:
         self.spec = spec
         self.timeline = timeline
-        self._undiscounted = timeline.person_time(None).weights()
+        self._undiscounted = timeline.person_years()
         self._slots = {
             strategy: {(c.endpoint, c.group): c for c in spec.curves_in_use(strategy)}
             for strategy in spec.strategy_ids()
@@ -134,6 +134,14 @@ class Tracer:
         if detail:
             self._add_detail(trace, background)
         return trace
+
+    def neighbours(self, trace: StrategyTrace) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Curves of a trace of which the first is to be below the second (methods 1.3)."""
+        for inner, outer, groups in self._pairs[trace.strategy]:
+            if groups is None:
+                yield trace.endpoints[inner], trace.endpoints[outer]
+            for group in groups or ():
+                yield trace.group_curves[inner, group], trace.group_curves[outer, group]
 
     def _weights(
         self,

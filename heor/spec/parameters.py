@@ -83,3 +83,10 @@ class Draws:
             {name: value[start:stop] for name, value in self.values.items()},
             {name: value[start:stop] for name, value in self.labels.items()},
         )
+
+    def take(self, rows: NDArray[np.int64]) -> Draws:
+        """Some rows as draws of their own."""
+        return Draws(
+            {name: value[rows] for name, value in self.values.items()},
+            {name: value[rows] for name, value in self.labels.items()},
+        )

@@ -38,6 +38,7 @@ LAYERS = (
     "heor.engine.outcomes",
     "heor.engine.quality",
     "heor.engine.payoffs",
+    "heor.engine.compressed",
     "heor.engine.evaluate",
     "heor.fitting.*",
     "heor.analyses.mapper",
