@@ -39,6 +39,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "voi": ("heor.cli.voi", "voi", "What better evidence is worth: EVPI and EVPPI."),
     "evppi": ("heor.cli.evppi", "evppi", "EVPPI from anybody's PSA output."),
     "fit": ("heor.cli.fit", "fit", "Survival curves from patient data."),
+    "import-fit": (
+        "heor.cli.import_fit",
+        "import_fit",
+        "Survival curves from flexsurv, survHE or draws.",
+    ),
     "calibrate": ("heor.cli.calibrate", "calibrate", "Survival curves from medians and shares."),
     "figures": ("heor.cli.figures", "figures", "Charts of the report as SVG and PNG files."),
     "tables": ("heor.cli.tables", "tables", "Inputs and results as tables of a Word document."),

@@ -336,6 +336,8 @@ def write_rows(
         for name, lines in tables.items():
             path = stage / f"{name}.csv"
             path.write_text(table_rows.to_csv(name, lines), encoding="utf-8", newline="\n")
+    if table_rows.DRAWS not in tables:  # of another time; its columns would be of no parameter
+        (folder / f"{table_rows.DRAWS}.csv").unlink(missing_ok=True)
     if quiet:
         return
     click.echo(f"Wrote rows of {', '.join(tables)} to {folder}", err=True)

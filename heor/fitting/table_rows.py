@@ -36,7 +36,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("id", "strategy", "endpoint", "group", "family", "parameters", "time_unit"),
         *("cure_fraction", "use", "source"),
     ),
-    "correlations": ("group", "row", "column", "value"),
+    "correlations": ("group", "row", "column", "value", "note"),
 }
 
 
@@ -287,8 +287,10 @@ def _plain(formula: str) -> str:
 def _covariances(one: Estimate, stem: str, ids: Sequence[str]) -> list[dict[str, str]]:
     if one.covariance is None or one.draws is not None:
         return []
-    return [
-        {"group": stem, "row": ids[j], "column": ids[i], "value": repr(float(one.covariance[i, j]))}
-        for i in range(len(ids))
-        for j in range(i)
-    ]
+    found = []
+    for i in range(len(ids)):
+        for j in range(i):
+            value = float(one.covariance[i, j])
+            pair = {"group": stem, "row": ids[j], "column": ids[i], "value": repr(value)}
+            found.append(pair | {"note": "" if value else one.note})  # 0 needs its reason
+    return found
