@@ -36,9 +36,9 @@ def _knots(ctx: click.Context, param: click.Parameter, text: str | None) -> tupl
     "import-fit",
     epilog=options.example(
         "heor import-fit flexsurv_output.txt --unit months --rows new_rows",
-        "heor import-fit res_t.csv --covariance vcov.csv --family weibullPH --unit days",
+        "heor import-fit est.csv --covariance vcov.csv --family weibullPH --unit days",
         "heor import-fit spline.txt --knots '1.6 5.1 6.8' --unit days",
-        "heor import-fit posterior.csv --family lnorm --unit months --rows new_rows",
+        "heor import-fit posterior.csv --family lnorm --unit months --rows rows",
     ),
 )
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))

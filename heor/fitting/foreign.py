@@ -3,7 +3,7 @@
 Each entry of `PARAMETRISATIONS` says on which scale the program estimates each number (the scale of
 its covariance), which of them carries the effect of a group, and how the parameters of one of our
 families follow. Where a conversion is needed it is written into the curve, so the program's own
-numbers stand in the rows with their own covariance. Sources are named in methods 2.10.
+numbers stand in the rows with their own covariance. Sources are named in methods 2.12.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fits of other programs as estimates for the tables (methods 2.10).
+"""Fits of other programs as estimates for the tables (methods 2.12).
 
 A printed or written fit says numbers and names; here they get a family, a scale and a covariance.
 What cannot be told from the file is asked for, never guessed.
