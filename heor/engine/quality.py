@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heor.engine.curves import CurveBlock
-from heor.engine.mortality import norms
+from heor.engine.mortality import Population, population
 from heor.engine.timeline import PersonTime, Timeline
 from heor.engine.trace import StrategyTrace
-from heor.errors import ModelError
 from heor.spec.expressions import Expression
 from heor.spec.parameters import FloatArray
 from heor.spec.records import ALL, UNITS_PER_YEAR, Spec, Utility
@@ -67,6 +66,7 @@ class Quality:
         self._plans = plans
         self._trace = trace
         self._curves = curves
+        self._population: Population | None = None
         self._adjusted: tuple[FloatArray, FloatArray] | None = None
         self._excess: dict[str, tuple[NDArray[np.intp], FloatArray] | None] = {}
 
@@ -156,39 +156,30 @@ class Quality:
             curve = curve - trace.endpoints[present[position - 1]][rows]
         return curve[:, :-1] * time.left + curve[:, 1:] * time.right
 
-    def _age(self) -> tuple[FloatArray, FloatArray]:
-        settings = self._spec.settings
-        if self._spec.life_table is None or settings.start_age is None:
-            raise ModelError("utility norms need a life table, start_age and male_share")
-        assert settings.male_share is not None
-        return (
-            self._curves.values(settings.start_age)[:, 0],
-            self._curves.values(settings.male_share)[:, 0],
-        )
+    def _people(self) -> Population:
+        if self._population is None:
+            self._population = population(self._spec, self._curves.values, self._curves.first_draw)
+        return self._population
 
     def _norm(self, rows: NDArray[np.intp] | slice) -> FloatArray:
         """Population norm at the middle of each cycle, ``(row, cycle)``."""
-        age, male = self._age()
-        assert self._spec.life_table is not None
-        return norms(self._spec.life_table, age[rows], male[rows], self._timeline.mid_years)
+        return self._people().rows(rows).norms(self._timeline.mid_years)
 
     def _adjustment(self) -> tuple[FloatArray, FloatArray]:
         """Norm by cycle, and relative to the norm at the exact start age; ``(draw, cycle)``."""
         if self._adjusted is None:
-            age, male = self._age()
-            assert self._spec.life_table is not None
             norm = self._norm(slice(None))
-            start = norms(self._spec.life_table, age, male, np.zeros(1))
+            start = self._people().norms(np.zeros(1))
             self._adjusted = norm, norm / start
         return self._adjusted
 
     def _lowest_norm(self) -> float:
         """A floor under every norm the block can meet, so that most blocks need no norms."""
-        age, _ = self._age()
+        youngest = self._people().youngest
         table = self._spec.life_table
         assert table is not None
-        reached = table.age >= np.floor(age.min())
-        both = np.concatenate([table.utility_male[reached], table.utility_female[reached]])
+        reached = table.age >= np.floor(youngest)
+        both = np.stack([table.utility_male[..., reached], table.utility_female[..., reached]])
         return float(both.min()) if both.size and not np.isnan(both).any() else -np.inf
 
 

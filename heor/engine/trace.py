@@ -13,13 +13,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from heor.engine.background import Background
+from heor.engine.background import Background, Binding, binding
 from heor.engine.curves import CurveBlock
 from heor.engine.structure import Flow, state_transition
 from heor.engine.timeline import Timeline
 from heor.errors import ModelError
 from heor.spec.parameters import FloatArray
-from heor.spec.records import ALL, PARTITIONED, Curve, Spec
+from heor.spec.records import ALL, EXCESS, PARTITIONED, Curve, Spec
 
 #: How far occupancy may stray from its identities (methods 10).
 TOLERANCE = 1e-12
@@ -43,9 +43,8 @@ class StrategyTrace:
         Boundaries at which it moved any.
     floor_capped_years : array ``(draw,)``
         Person-years of PFS capped because background mortality lowered OS.
-    floor_bound_share, floor_binds_from : mapping
-        By group, ``(draw,)``: share of cycles in which the population's mortality binds, and the
-        time (years) from which it binds for good (NaN: never). Only in detail.
+    bindings : mapping
+        Where the population's mortality binds, by group with a floor. Only in detail.
     flows : mapping
         Movements by group (methods 9); empty for partitioned survival. Only in detail.
     ordered : bool
@@ -63,8 +62,7 @@ class StrategyTrace:
     crossing_years: FloatArray = field(default_factory=lambda: np.zeros(0))
     crossing_cycles: FloatArray = field(default_factory=lambda: np.zeros(0))
     floor_capped_years: FloatArray = field(default_factory=lambda: np.zeros(0))
-    floor_bound_share: dict[str, FloatArray] = field(default_factory=dict)
-    floor_binds_from: dict[str, FloatArray] = field(default_factory=dict)
+    bindings: dict[str, Binding] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
     ordered: bool = False
 
@@ -119,7 +117,7 @@ class Tracer:
             crossing_cycles=np.zeros(curves.rows),
             floor_capped_years=np.zeros(curves.rows),
         )
-        before = self._before_background(slots, curves)
+        before = self._before_background(slots, curves, background)
         crossing = self._measure_crossing(strategy, slots, before, trace, curves, first_draw)
         after = {
             slot: self._background(slots, slot, curve, curves, background, trace, detail)
@@ -175,9 +173,12 @@ class Tracer:
         return weights
 
     def _before_background(
-        self, slots: Mapping[tuple[str, str], Curve], curves: CurveBlock
+        self,
+        slots: Mapping[tuple[str, str], Curve],
+        curves: CurveBlock,
+        background: Background,
     ) -> dict[tuple[str, str], FloatArray]:
-        """Steps 1 to 6 of every curve of the strategy."""
+        """Steps 1 to 6 of every curve of the strategy, as survival of all causes."""
         done = {}
         for (endpoint, group), curve in slots.items():
             if curve.family == "post_progression":
@@ -189,7 +190,10 @@ class Tracer:
                 survival = curves.post_progression(curve, curves.with_cure(pfs))
             else:
                 survival = curves.with_cure(curve)
-            done[endpoint, group] = curves.with_early_mortality(curve, survival)
+            survival = curves.with_early_mortality(curve, survival)
+            if curve.hazard == EXCESS:
+                survival = np.multiply(survival, background.used(), out=curves.array())
+            done[endpoint, group] = survival
         return done
 
     def _mix(
@@ -271,11 +275,11 @@ class Tracer:
     ) -> FloatArray:
         """Step 7: the population's mortality on a group's OS (methods 1.7)."""
         method = self.spec.settings.background_mortality
-        if method == "none":
+        curve = slots[slot]
+        if method == "none" or curve.hazard == EXCESS:
             return survival
         if method == "add":
-            return np.multiply(survival, background.alive(), out=curves.array())
-        curve = slots[slot]
+            return np.multiply(survival, background.used(), out=curves.array())
         # the cure of a post_progression OS is that of the PFS it reads
         cured_by = slots["pfs", curve.group] if curve.family == "post_progression" else curve
         if cured_by.cure_fraction is None:
@@ -287,12 +291,9 @@ class Tracer:
         uncured = curves.with_early_mortality(curve, uncured)
         out = self._floor(curve, uncured, curves, background, trace, detail)
         out *= 1 - share
-        cured = np.power(background.alive(), curves.values(self.spec.settings.smr))
         early = curves.early_factor(curve)
-        if early is not None:
-            cured *= early
-        cured *= share
-        out += cured
+        cured = background.of_cured() if early is None else background.of_cured() * early
+        out += cured * share
         return out
 
     def _floor(
@@ -311,12 +312,7 @@ class Tracer:
             steps[survival[:, :-1] == 0] = 0.0
         ratio = background.ratio()
         if detail:
-            bound = ratio < steps
-            trace.floor_bound_share[curve.group] = bound.mean(axis=1)
-            free = np.where(bound, 0, np.arange(1, bound.shape[1] + 1)).max(axis=1)
-            trace.floor_binds_from[curve.group] = np.where(
-                free < bound.shape[1], self.timeline.years[free], np.nan
-            )
+            trace.bindings[curve.group] = binding(ratio, steps)
         np.minimum(steps, ratio, out=steps)
         out = curves.array()
         out[:, 0] = 1.0
@@ -476,7 +472,7 @@ class Tracer:
             trace.occupancy[state.id] = outer - inner
             inner = outer
         trace.occupancy[self.spec.dead_state.id] = 1 - inner
-        if self.spec.settings.background_mortality != "none":
+        if background.needed:
             trace.background = background.alive()
 
 

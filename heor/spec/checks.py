@@ -80,7 +80,7 @@ def check(spec: Spec, broken: Collection[str] = (), *, sound: Findings | None = 
         (check_utilities, ("utilities", "states", "strategies", "settings", "curves")),
         (check_km, ("curves", "km", "settings")),
         (check_horizon, ("settings",)),
-        (check_background, ("settings", "life_table", "parameters")),
+        (check_background, ("settings", "life_table", "cohort", "parameters", "curves")),
     )
     values = as_values({p.id: p.value for p in spec.parameters.values()})
     findings = Findings(spec, values, sound)

@@ -1,8 +1,9 @@
-"""Rows of ``life_table``, ``km`` and ``validation_targets`` as records; payer tables as texts."""
+"""Rows of the tables of evidence and of ``cohort`` as records; payer tables as texts."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ from heor.errors import Place
 from heor.spec.context import Reading, RowReader
 from heor.spec.records import (
     ALL,
+    CohortPart,
     Curve,
     KaplanMeier,
     LifeTable,
@@ -24,34 +26,96 @@ from heor.spec.values import time_unit
 
 Slot = tuple[str, str, str]
 
+#: Columns of the life table beside year and age.
+_RATES = ("male", "female", "utility_male", "utility_female")
+
 
 def read_life_table(reading: Reading) -> LifeTable | None:
-    """Make the life table: ages that rise by 1, probabilities from 0 to 1."""
+    """Make the life table: ages that rise by 1 in each of the years, probabilities from 0 to 1."""
     rows = reading.rows("life_table")
     if not rows:
         return None
-    columns = ("male", "female", "utility_male", "utility_female")
-    values: dict[str, list[float]] = {column: [] for column in ("age", *columns)}
+    by_year = any(row["year"].text for row in rows)
+    values: dict[str, list[float]] = {c: [] for c in ("year", "age", *_RATES)}
     for row in rows:
         cells = RowReader(reading, "life_table", row, "")
+        year = cells.number("year", required=by_year)
         age = cells.number("age", required=True)
-        last = values["age"][-1] if values["age"] else None
-        if age is not None and (not age.is_integer() or age < 0):
-            cells.problem("age", f"found {age:g}; ages are whole years")
-        elif age is not None and last is not None and age != last + 1:
-            cells.problem("age", f"found {age:g} after {last:g}; ages rise by 1")
+        _check_age(cells, values["age"], values["year"], age, year)
         values["age"].append(math.nan if age is None else age)
-        for column in columns:
+        values["year"].append(math.nan if year is None else year)
+        for column in _RATES:
             norm = column.startswith("utility")
             number = cells.number(column, required=not norm)
             if number is not None and not (number <= 1 if norm else 0 <= number <= 1):
                 allowed = "a utility norm is at most 1" if norm else "a probability is from 0 to 1"
                 cells.problem(column, f"found {number:g}; {allowed}")
             values[column].append(math.nan if number is None else number)
+    years = list(dict.fromkeys(values["year"]))
+    shape = (len(years), len(rows) // len(years))
+    if by_year and not _same_ages(reading, values, rows):
+        shape = (1, len(rows))
     for sex in ("male", "female"):
-        if values[sex] and values[sex][0] == 1:
-            reading.problem(rows[0].place, f"everybody ({sex}) dies at the first age", "life_table")
-    return LifeTable(**{name: np.array(column) for name, column in values.items()})
+        for place in range(0, len(rows), shape[1]):
+            if values[sex][place] == 1:
+                message = f"everybody ({sex}) dies at the first age"
+                reading.problem(rows[place].place, message, "life_table")
+    arrays = {column: np.array(values[column]) for column in _RATES}
+    if not by_year:
+        return LifeTable(age=np.array(values["age"]), **arrays)
+    return LifeTable(
+        age=np.array(values["age"][: shape[1]]),
+        year=np.array(years[: shape[0]]),
+        **{column: array.reshape(shape) for column, array in arrays.items()},
+    )
+
+
+def _check_age(
+    cells: RowReader,
+    ages: Sequence[float],
+    years: Sequence[float],
+    age: float | None,
+    year: float | None,
+) -> None:
+    """Check that a row of the life table follows those before it."""
+    for column, number in (("year", year), ("age", age)):
+        if number is not None and (not number.is_integer() or number < 0):
+            cells.problem(column, f"found {number:g}; {column}s are whole years")
+            return
+    if not ages or age is None:
+        return
+    if year is None or year == years[-1]:
+        if age != ages[-1] + 1:
+            cells.problem("age", f"found {age:g} after {ages[-1]:g}; ages rise by 1")
+    elif year != years[-1] + 1:
+        cells.problem("year", f"found {year:g} after {years[-1]:g}; years rise by 1")
+
+
+def _same_ages(reading: Reading, values: Mapping[str, list[float]], rows: Sequence[Row]) -> bool:
+    """Check that every year has the ages of the first."""
+    ages: dict[float, list[float]] = {}
+    for year, age in zip(values["year"], values["age"], strict=True):
+        ages.setdefault(year, []).append(age)
+    first, *others = ages
+    for year in others:
+        if ages[year] != ages[first]:
+            message = f"year {year:g} has other ages than {first:g}; each year has the same"
+            place = rows[values["year"].index(year)].place
+            reading.problem(place, message, "life_table")
+            return False
+    return True
+
+
+def read_cohort(reading: Reading) -> tuple[CohortPart, ...]:
+    """Make the ages at the start; where there are some, the settings give none."""
+    parts = []
+    for row in reading.rows("cohort"):
+        cells = RowReader(reading, "cohort", row, "")
+        found = [cells.expression(name, required=True) for name in ("age", "male_share", "share")]
+        age, male, share = found
+        if age is not None and male is not None and share is not None:
+            parts.append(CohortPart(age=age, male_share=male, share=share, place=row.place))
+    return tuple(parts)
 
 
 def check_payer_tables(reading: Reading, strategies: tuple[Strategy, ...]) -> None:

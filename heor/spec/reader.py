@@ -13,7 +13,13 @@ from heor.spec.changes import apply_changes, problems_of
 from heor.spec.checks import check
 from heor.spec.context import Reading, RowReader
 from heor.spec.control import apply_control, read_control
-from heor.spec.evidence_rows import check_payer_tables, read_km, read_life_table, read_targets
+from heor.spec.evidence_rows import (
+    check_payer_tables,
+    read_cohort,
+    read_km,
+    read_life_table,
+    read_targets,
+)
 from heor.spec.findings import Findings
 from heor.spec.parameter_rows import finish_joint, read_correlations, read_draws, read_parameters
 from heor.spec.payoff_rows import read_adverse_events, read_costs, read_utilities
@@ -141,6 +147,7 @@ def _build(reading: Reading, name: str) -> Spec:
         correlations=correlations,
         empirical=empirical,
         life_table=read_life_table(reading),
+        cohort=read_cohort(reading),
         km=read_km(reading, strategies, curves),
         validation_targets=read_targets(reading, strategies, curves),
         references=references,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heor.errors import Place, Problem
-from heor.spec.expressions import Expression
+from heor.spec.expressions import Expression, constant
 from heor.spec.parameters import Correlation, FloatArray, Parameter
 
 #: Time units and how many of each make one year of 365.25 days (exact fractions).
@@ -52,6 +52,7 @@ DISCOUNTING = ("mid_cycle", "start_of_cycle", "annual", "continuous")
 CYCLE_CORRECTIONS = ("trapezoid", "start", "end")
 CROSSING_RULES = ("cap", "keep_higher", "error")
 BACKGROUND_METHODS = ("floor", "add", "none")
+SMR_OF = ("cured", "cohort")
 UTILITY_CAPS = ("none", "population_norm")
 SAMPLERS = ("random", "latin_hypercube", "sobol")
 PARTITIONED, FORWARD, RESET = (
@@ -62,6 +63,10 @@ PARTITIONED, FORWARD, RESET = (
 STRUCTURES = (PARTITIONED, FORWARD, RESET)
 TRIGGERS = ("start", "in_state", "schedule", "entry", "exit")
 EVIDENCE_GRADES = ("published", "derived", "transported", "expert", "assumption", "unverified")
+
+#: What a curve's hazard counts: deaths of every cause, or those beyond the population's. The first
+#: is the default.
+ALL_CAUSE, EXCESS = HAZARDS = ("all_cause", "excess")
 
 #: The word that stands for every strategy, and the group of an endpoint that has only one.
 ALL = "all"
@@ -117,6 +122,10 @@ class Settings:
     structure: str = PARTITIONED
     #: years of the curves from which survival after progression is derived; None: all of them
     pps_follow_up: float | None = None
+    #: whose hazard `smr` multiplies: a key of `SMR_OF`
+    smr_of: str = SMR_OF[0]
+    #: calendar time at the start, for a life table with years
+    start_year: float | None = None
     #: what to say before any result; lines parted by ``|``
     banner: str = ""
     #: settings key -> (its text, where that came from: "settings", "preset us" or "default")
@@ -179,6 +188,7 @@ class Curve:
     place: Place
     scale: str = ""
     pps_scale: str = ""
+    hazard: str = ALL_CAUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,9 +263,11 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeTable:
-    """Annual death probabilities and utility norms by single year of age; arrays ``(age,)``.
+    """Annual death probabilities and utility norms by single year of age.
 
-    ``age`` rises by 1 from ``age[0]``. A norm that the table leaves blank is NaN.
+    ``age``, ``(age,)``, rises by 1 from ``age[0]``. The other arrays are ``(age,)`` too, or
+    ``(year, age)`` where the table has calendar years; ``year``, ``(year,)``, rises by 1. A norm
+    that the table leaves blank is NaN.
     """
 
     age: FloatArray
@@ -263,6 +275,17 @@ class LifeTable:
     female: FloatArray
     utility_male: FloatArray
     utility_female: FloatArray
+    year: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortPart:
+    """People of one age at the start, with their share of men and of the whole cohort."""
+
+    age: Expression
+    male_share: Expression
+    share: Expression
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +364,8 @@ class Spec:
     tables: Mapping[str, TableData]
     warnings: tuple[Problem, ...]
     input_hash: str
+    #: rows of the table ``cohort``; empty where the settings give one age
+    cohort: tuple[CohortPart, ...] = ()
     #: what was changed since the tables were written, in words; empty for the study itself
     changes: tuple[str, ...] = ()
     #: the scenario that was applied to it; empty for none
@@ -360,6 +385,20 @@ class Spec:
     def nested_endpoints(self) -> tuple[str, ...]:
         """Endpoints that bound a state, innermost first; the last is ``os``."""
         return tuple(state.endpoint for state in self.living_states)
+
+    @property
+    def cohort_parts(self) -> tuple[CohortPart, ...]:
+        """The ages at the start: rows of ``cohort``, else what the settings say; may be none."""
+        age, male = self.settings.start_age, self.settings.male_share
+        if self.cohort or age is None or male is None:
+            return self.cohort
+        place = self.settings.places.get("start_age", Place("settings"))
+        return (CohortPart(age=age, male_share=male, share=constant(1.0), place=place),)
+
+    @property
+    def has_population(self) -> bool:
+        """Whether the study has a general population to compare with."""
+        return self.life_table is not None and bool(self.cohort_parts)
 
     def strategy_ids(self) -> tuple[str, ...]:
         """Ids in table order."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from heor.spec.records import EVIDENCE_GRADES, FAMILIES, TRIGGERS, UNITS_PER_YEAR
+from heor.spec.records import EVIDENCE_GRADES, FAMILIES, HAZARDS, TRIGGERS, UNITS_PER_YEAR
 
 TIME_UNITS = tuple(UNITS_PER_YEAR)
 #: Kinds of payment scheme.
@@ -168,6 +168,12 @@ _SCHEMAS = (
                 " `pps_family`, and by `state_transition_forward`.",
             ),
             _may(
+                "hazard",
+                "choice",
+                "`excess`: an OS curve beyond the population's mortality; blank is `all_cause`.",
+                HAZARDS,
+            ),
+            _may(
                 "use",
                 "yes",
                 "`x` marks the candidate of the base case; may be blank where there is one only.",
@@ -253,13 +259,23 @@ _SCHEMAS = (
     ),
     TableSchema(
         name="life_table",
-        row="one year of age",
+        row="one year of age, or of age and calendar time",
         columns=(
+            _may("year", "number", "Calendar year, rising by 1; each has the same ages."),
             _need("age", "number", "Age in whole years, rising by 1."),
             _need("male", "number", "Annual probability of death."),
             _need("female", "number", "Annual probability of death."),
             _may("utility_male", "number", "Utility norm."),
             _may("utility_female", "number", "Utility norm."),
+        ),
+    ),
+    TableSchema(
+        name="cohort",
+        row="people of one age at the start, instead of `start_age` and `male_share`",
+        columns=(
+            _need("age", "expression", "Age at the start, in years."),
+            _need("male_share", "expression", "Share of men among them."),
+            _need("share", "expression", "Their share of the cohort; all rows sum to 1."),
         ),
     ),
     TableSchema(

@@ -18,6 +18,7 @@ from heor.spec.records import (
     CYCLE_CORRECTIONS,
     DISCOUNTING,
     SAMPLERS,
+    SMR_OF,
     STRUCTURES,
     UTILITY_CAPS,
     Settings,
@@ -94,6 +95,13 @@ def _not_negative(text: str) -> float:
     return value
 
 
+def _calendar(text: str) -> float:
+    value = number(text)
+    if not 1800 <= value < 2300:
+        raise CellError(f"found {text!r}; write a calendar year, such as 2025")
+    return value
+
+
 def _utility(text: str) -> float:
     value = number(text)
     if value > 1:
@@ -153,13 +161,19 @@ SETTINGS: Mapping[str, SettingKey] = {
     "background_mortality": SettingKey(
         _choice(*BACKGROUND_METHODS),
         BACKGROUND_METHODS[0],
-        "Methods 1.7; all but `none` need the table `life_table`, `start_age` and `male_share`.",
+        "Methods 1.7; all but `none` need the table `life_table` and an age at the start.",
     ),
-    "smr": SettingKey(_formula, "1", "Standardised mortality ratio of the cured."),
+    "smr": SettingKey(_formula, "1", "Standardised mortality ratio to the population."),
+    "smr_of": SettingKey(
+        _choice(*SMR_OF), SMR_OF[0], "Whose hazard `smr` multiplies: the `cured` or the `cohort`."
+    ),
     "age_adjusted_utilities": SettingKey(_plain(yes_no), "no", "Utilities fall with age."),
     "utility_cap": SettingKey(_choice(*UTILITY_CAPS), UTILITY_CAPS[0], "Cap at population norms."),
     "start_age": SettingKey(_blank_or(_formula), "", "Age at the start, in years."),
     "male_share": SettingKey(_blank_or(_formula), "", "Share of men at the start."),
+    "start_year": SettingKey(
+        _blank_or(_plain(_calendar)), "", "Calendar time at the start: `2025`; for `year`s."
+    ),
     "evlyg_utility": SettingKey(_plain(_utility), "0.851", "Utility of added life-years."),
     "severity_weight": SettingKey(_plain(_positive), "1", "Weight of QALYs in net benefit."),
     "reference": SettingKey(_text, None, "The strategy others are compared with."),

@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from heor.spec.context import Reading, RowReader, in_column
 from heor.spec.expressions import FUNCTIONS, Expression, constant
 from heor.spec.family_cells import family_parameters
-from heor.spec.records import ALL, FAMILIES, Curve, Reference, State, Strategy
+from heor.spec.records import (
+    ALL,
+    ALL_CAUSE,
+    EXCESS,
+    FAMILIES,
+    HAZARDS,
+    Curve,
+    Reference,
+    State,
+    Strategy,
+)
 from heor.spec.tables import Row, did_you_mean
 from heor.spec.values import time_unit
 
@@ -183,8 +193,11 @@ def _curve(
         pps_family = cells.one_of("pps_family", PPS_FAMILIES, "a survival family", required=True)
         pps_scale, pps_parameters = family_parameters(cells, pps_family, "pps_parameters")
     share = cells.expression("pfs_death_share")
+    hazard = cells.one_of("hazard", HAZARDS, "a kind of hazard") or ALL_CAUSE
     if family:
         _check_columns(cells, family, endpoint)
+    if hazard == EXCESS:
+        _check_excess(cells, family, endpoint)
     source = cells.source()
     use = cells.yes_no("use")
     if weight is None or not family or not strategy or unit is None:
@@ -206,6 +219,7 @@ def _curve(
         place=row.place,
         scale=scale,
         pps_scale=pps_scale,
+        hazard=hazard,
         **optional,
     )
 
@@ -233,6 +247,16 @@ def _check_columns(cells: RowReader, family: str, endpoint: str) -> None:
     if family == "kaplan_meier" and "km_until" in filled:
         message = "`km_until` names where a parametric tail starts; write the tail's family"
         cells.problem("km_until", message)
+
+
+def _check_excess(cells: RowReader, family: str, endpoint: str) -> None:
+    """Check that a hazard beyond the population's can be one: of OS, and not observed (1.7)."""
+    if endpoint and endpoint != "os":
+        cells.problem("hazard", "an excess hazard is for the endpoint `os` only")
+    if family == "post_progression":
+        cells.problem("hazard", "post_progression counts deaths of all causes; leave it blank")
+    if family == "kaplan_meier" or cells.text("km_until"):
+        cells.problem("hazard", "a Kaplan-Meier curve counts deaths of all causes; leave it blank")
 
 
 def _choose(reading: Reading, curves: tuple[Curve, ...]) -> tuple[Curve, ...]:

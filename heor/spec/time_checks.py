@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from heor.errors import Place
+from heor.spec.context import in_column
 from heor.spec.findings import Findings, setting_place
-from heor.spec.records import ALL, UNITS_PER_YEAR, Spec, State, Utility
+from heor.spec.records import ALL, EXCESS, UNITS_PER_YEAR, Spec, State, Utility
 from heor.spec.units import Range
 
 #: Times closer than this, in years, are the same.
@@ -127,54 +128,135 @@ def check_horizon(found: Findings) -> None:
 def check_background(found: Findings) -> None:
     """Background mortality and norms find what they need (methods 1.7 and 4)."""
     spec, settings = found.spec, found.spec.settings
-    wanted = []
-    if settings.background_mortality != "none":
-        wanted.append(("background_mortality", settings.background_mortality))
-    if settings.age_adjusted_utilities:
-        wanted.append(("age_adjusted_utilities", "yes"))
-    if settings.utility_cap != "none":
-        wanted.append(("utility_cap", settings.utility_cap))
-    for key, chosen in wanted:
+    wanted = _wanting(spec)
+    for key, place, chosen, advice in wanted:
         missing = []
         if spec.life_table is None:
             missing.append("the table `life_table`")
-        missing += [
-            f"the setting `{name}`"
-            for name in ("start_age", "male_share")
-            if getattr(settings, name) is None
-        ]
+        if not spec.cohort:
+            missing += [
+                f"the setting `{name}`"
+                for name in ("start_age", "male_share")
+                if getattr(settings, name) is None
+            ]
         if missing:
-            message = f"{key} = {chosen} needs {', '.join(missing)}"
-            if key == "background_mortality":
-                message += "; or set background_mortality to `none`"
-            found.problem(setting_place(spec, key), message)
-    ranges = {
-        "start_age": Range(0.0),
-        "male_share": Range(0.0, 1.0),
-        "smr": Range(0.0, open_low=True),
-    }
+            found.problem(place, f"{key} = {chosen} needs {', '.join(missing)}{advice}")
     values = {}
-    for key, allowed in ranges.items():
+    for key, allowed in _RANGES.items():
         place = setting_place(spec, key)
         expression = getattr(settings, key)
         value = found.value(expression, place, key, "value")
         if value is not None and not allowed.holds(value):
             found.problem(place, f"{key} is {value:g} at the base case; it must be {allowed}")
         values[key] = value
-    cured = any(curve.cure_fraction is not None for curve in spec.curves)
-    used = cured and settings.background_mortality == "floor"
-    if values["smr"] not in (None, 1.0) and not used:
-        message = "smr changes nothing: it acts on cured shares under the floor only"
-        found.warn(setting_place(spec, "smr"), message)
-    age = values["start_age"]
-    if spec.life_table is None or age is None or not wanted:
+    _check_mechanisms(found, values["smr"])
+    ages = _check_cohort(found) if spec.cohort else [(values["start_age"], Place("settings"))]
+    if spec.life_table is None or not wanted:
         return
     first, last = spec.life_table.age[0], spec.life_table.age[-1]
-    if not first <= age <= last:
-        message = f"start_age is {age:g}, outside the life table's ages {first:g} to {last:g}"
-        found.problem(setting_place(spec, "start_age"), message)
-    elif [key for key, _ in wanted if key != "background_mortality"]:
-        _check_norms(found, age)
+    known = [(age, place) for age, place in ages if age is not None]
+    for age, place in known:
+        if not first <= age <= last:
+            name = "age" if spec.cohort else "start_age"
+            place = place if spec.cohort else setting_place(spec, "start_age")
+            message = f"{name} is {age:g}, outside the life table's ages {first:g} to {last:g}"
+            found.problem(place, message)
+    _check_start_year(found)
+    norms = [key for key, *_ in wanted if key in ("age_adjusted_utilities", "utility_cap")]
+    if known and norms and all(first <= age <= last for age, _ in known):
+        _check_norms(found, min(age for age, _ in known))
+
+
+_RANGES = {
+    "start_age": Range(0.0),
+    "male_share": Range(0.0, 1.0),
+    "smr": Range(0.0, open_low=True),
+}
+
+
+def _wanting(spec: Spec) -> list[tuple[str, Place, str, str]]:
+    """What needs a general population: its name, place, value, and another way out."""
+    settings = spec.settings
+    wanted = []
+    for key, chosen, advice in (
+        (
+            "background_mortality",
+            settings.background_mortality,
+            "; or set background_mortality to `none`",
+        ),
+        ("age_adjusted_utilities", "yes" if settings.age_adjusted_utilities else "none", ""),
+        ("utility_cap", settings.utility_cap, ""),
+    ):
+        if chosen != "none":
+            wanted.append((key, setting_place(spec, key), chosen, advice))
+    for curve in spec.curves:
+        if curve.hazard == EXCESS and curve.use:
+            place = in_column(curve.place, "hazard")
+            wanted.append((f"{curve.id}: hazard", place, EXCESS, ""))
+    return wanted
+
+
+def _check_mechanisms(found: Findings, smr: float | None) -> None:
+    """One mechanism on each curve, and a ratio that acts somewhere (methods 1.7)."""
+    spec, settings = found.spec, found.spec.settings
+    of_cohort = smr not in (None, 1.0) and settings.smr_of == "cohort"
+    for curve in spec.curves:
+        if curve.hazard != EXCESS or not curve.use:
+            continue
+        other = "background_mortality = add" if settings.background_mortality == "add" else ""
+        other = other or (f"smr = {smr:g} of the cohort" if of_cohort else "")
+        if other:
+            message = f"{curve.id}: an excess hazard and {other} are two mechanisms; use one"
+            found.problem(curve.place, message, "hazard")
+    acting = settings.background_mortality != "none"
+    if settings.smr_of == "cured":
+        cured = any(c.cure_fraction is not None and c.hazard != EXCESS for c in spec.curves)
+        acting = cured and settings.background_mortality == "floor"
+    if smr not in (None, 1.0) and not acting:
+        message = "smr changes nothing: it acts on cured shares under the floor only"
+        if settings.smr_of == "cohort":
+            message = "smr changes nothing: background_mortality is `none`"
+        found.warn(setting_place(spec, "smr"), message)
+
+
+def _check_cohort(found: Findings) -> list[tuple[float | None, Place]]:
+    """Ages, shares of men and shares of the cohort are in range; the settings are silent."""
+    spec = found.spec
+    for name in ("start_age", "male_share"):
+        if getattr(spec.settings, name) is not None:
+            message = f"{name}: the table `cohort` gives it; leave one of the two out"
+            found.problem(setting_place(spec, name), message)
+    ages, shares = [], []
+    for part in spec.cohort:
+        age = found.in_range(part.age, Range(0.0), part.place, "cohort", "age")
+        ages.append((age, in_column(part.place, "age")))
+        found.in_range(part.male_share, Range(0.0, 1.0), part.place, "cohort", "male_share")
+        shares.append(found.in_range(part.share, Range(0.0, 1.0), part.place, "cohort", "share"))
+    known = [share for share in shares if share is not None]
+    if len(known) == len(shares) and abs(sum(known) - 1.0) > INSTANT:
+        message = f"shares sum to {sum(known):.6g} at the base case; they must sum to 1"
+        found.problem(spec.cohort[-1].place, message, "share")
+    return ages
+
+
+def _check_start_year(found: Findings) -> None:
+    """A life table with years needs the calendar time at the start."""
+    spec = found.spec
+    assert spec.life_table is not None
+    years, start = spec.life_table.year, spec.settings.start_year
+    place = setting_place(spec, "start_year")
+    if years is None:
+        if start is not None:
+            found.warn(place, "start_year changes nothing: the life table has no column `year`")
+    elif start is None:
+        message = f"the life table has the years {years[0]:g} to {years[-1]:g}: set `start_year`"
+        found.problem(place, message)
+    elif start < years[0]:
+        message = f"start_year is {start:g}, before the first year of the life table, {years[0]:g}"
+        found.problem(place, message)
+    elif start >= years[-1] + 1:
+        message = f"start_year is {start:g}: the last year of the life table, {years[-1]:g}, holds"
+        found.warn(place, f"{message} throughout")
 
 
 def _check_norms(found: Findings, start_age: float) -> None:
@@ -185,7 +267,8 @@ def _check_norms(found: Findings, start_age: float) -> None:
     ages = (table.age >= math.floor(start_age)) & (table.age <= start_age + horizon_in_years(spec))
     key = "utility_cap" if spec.settings.utility_cap != "none" else "age_adjusted_utilities"
     for sex in ("male", "female"):
-        blank = ages & np.isnan(getattr(table, f"utility_{sex}"))
+        norm = np.atleast_2d(getattr(table, f"utility_{sex}"))
+        blank = ages & np.isnan(norm).any(axis=0)
         if blank.any():
             message = (
                 f"{key} needs the norm `utility_{sex}` of every age from the start on; it is"

@@ -76,7 +76,7 @@ def _write_crossing(ctx: Context, sheet: Sheet, row: int) -> int:
 
 
 def _write_floor(ctx: Context, sheet: Sheet, row: int) -> int:
-    rows = [(s, g) for s, trace in ctx.traces.items() for g in trace.floor_bound_share]
+    rows = [(s, g) for s, trace in ctx.traces.items() for g in trace.bindings]
     if not rows:
         return row
     row = heading(
@@ -84,17 +84,24 @@ def _write_floor(ctx: Context, sheet: Sheet, row: int) -> int:
         row,
         "Background mortality",
         f"Rule: {ctx.results.spec.settings.background_mortality}. Share of cycles in which the "
-        "general population's mortality decides, base case.",
+        "general population's mortality decides, the first of them and the one from which it does "
+        "for good (counted from 1), base case.",
     )
-    row = table_head(sheet, row, ("Strategy and group", "Share of cycles", "For good from, years"))
+    heads = ("Strategy and group", "Share of cycles", "First cycle", "First at, years")
+    row = table_head(sheet, row, (*heads, "For good from cycle", "For good from, years"))
+    length = ctx.results.spec.settings.cycle_length
     for strategy, group in rows:
-        trace = ctx.traces[strategy]
+        found = ctx.traces[strategy].bindings[group]
         sheet.text(row, 0, f"{ctx.label(strategy)}, {group}")
-        share = float(trace.floor_bound_share[group][0])
-        sheet.number(row, 1, share, Style("value", unit="proportion"))
-        start = float(trace.floor_binds_from[group][0])
-        style = Style("value", unit="month", align="right")
-        sheet.cell(row, 2, start if np.isfinite(start) else "never", style)
+        sheet.number(row, 1, float(found.share[0]), Style("value", unit="proportion"))
+        for column, cycle in ((2, float(found.first[0])), (4, float(found.for_good[0]))):
+            never = not np.isfinite(cycle)
+            for place, value, unit in (
+                (column, cycle, "integer"),
+                (column + 1, (cycle - 1) * length, "month"),
+            ):
+                style = Style("value", unit=unit, align="right")
+                sheet.cell(row, place, "never" if never else value, style)
         row += 1
     return row
 
