@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from heor.spec.parameters import Draws, Parameter
 from heor.spec.records import (
     ALL,
     AdverseEvent,
+    CohortPart,
     Cost,
     Curve,
     DiscountRate,
@@ -112,6 +114,7 @@ def curve(
     time_unit: str = "year",
     pps_family: str = "",
     pps_parameters: Mapping[str, Cell] | None = None,
+    hazard: str = "all_cause",
     **modifiers: Cell,
 ) -> Curve:
     """A curve in use; modifiers are the columns ``delay`` to ``pfs_death_share``.
@@ -137,6 +140,7 @@ def curve(
         place=HERE,
         scale=scale,
         pps_scale=pps_scale,
+        hazard=hazard,
         **{name: expression(modifiers.get(name)) for name in MODIFIERS},
     )
 
@@ -226,6 +230,7 @@ def study(
     events: Sequence[AdverseEvent] = (),
     parameters: Sequence[Parameter] = (),
     life_table: LifeTable | None = None,
+    cohort: Sequence[CohortPart] = (),
     km: Sequence[KaplanMeier] = (),
 ) -> Spec:
     """A study whose strategies are those of its curves; utilities are 1 unless given."""
@@ -252,6 +257,7 @@ def study(
         correlations=(),
         empirical={},
         life_table=life_table,
+        cohort=tuple(cohort),
         km={(k.strategy, k.endpoint, k.group): k for k in km},
         validation_targets=(),
         references={},
@@ -276,12 +282,36 @@ def life_table() -> LifeTable:
     )
 
 
+def part(age: Cell, male_share: Cell, share: Cell) -> CohortPart:
+    """People of one age at the start."""
+    values = [expression(cell) for cell in (age, male_share, share)]
+    assert None not in values
+    return CohortPart(age=values[0], male_share=values[1], share=values[2], place=HERE)
+
+
+def with_years(table: LifeTable, first: int, count: int, fall: float = 0.03) -> LifeTable:
+    """The table once per calendar year, mortality lower and norms higher from year to year."""
+    year = np.arange(first, first + count, dtype=float)
+    level = (1 - fall) ** np.arange(count)[:, None]
+    return LifeTable(
+        age=table.age,
+        year=year,
+        male=np.where(table.male < 1, table.male * level, 1.0),
+        female=np.where(table.female < 1, table.female * level, 1.0),
+        utility_male=1 - (1 - table.utility_male) * level,
+        utility_female=1 - (1 - table.utility_female) * level,
+    )
+
+
 class RandomStudy:
     """A random study that may use any feature; its numbers are parameters with ranges."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, mixed: bool = False) -> None:
+        #: whether its population may have several ages, calendar years and excess hazards
+        self.mixed = mixed
         self.rng = random.Random(seed)
         self.flexible = random.Random(f"flexible {seed}")
+        self.people = random.Random(f"people {seed}")
         self.ranges: dict[str, tuple[float, float]] = {}
         self.km: list[KaplanMeier] = []
         self.cycle = self.rng.choice([WEEK, 1 / 12, 0.25, 0.1])
@@ -339,14 +369,16 @@ class RandomStudy:
             crossing=rng.choice(["cap", "cap", "keep_higher"]),
             background_mortality=rng.choice(["floor", "floor", "add", "none"]),
             smr=self.number(0.8, 2.0),
+            smr_of=self.people.choice(["cured", "cured", "cohort"]) if self.mixed else "cured",
             age_adjusted_utilities=self.chance(0.5),
             utility_cap=rng.choice(["none", "population_norm"]),
             start_age=self.number(*rng.choice([(40.0, 60.0), (85.0, 95.0), (100.0, 108.0)])),
             male_share=self.number(0.2, 0.8),
             reference=rng.choice(strategies),
         )
+        table, cohort, options = self.population(options)
         return study(
-            curves,
+            [self.excess(c, options) for c in curves],
             options=options,
             endpoints=self.endpoints,
             utilities=[row for state in states for row in self.utilities(state, strategies)],
@@ -364,9 +396,51 @@ class RandomStudy:
                 if self.chance(0.7)
             ],
             parameters=[fixed(name, (low + high) / 2) for name, (low, high) in self.ranges.items()],
-            life_table=life_table(),
+            life_table=table,
+            cohort=cohort,
             km=self.km,
         )
+
+    def population(self, options: Settings) -> tuple[LifeTable, list[CohortPart], Settings]:
+        """Give the life table, with or without years, and one age at the start or several."""
+        table, parts, people = life_table(), list[CohortPart](), self.people
+        if not self.mixed:
+            return table, parts, options
+        if people.random() < 0.4:
+            count = people.choice([1, 3, 40])
+            start = 2000 + people.choice([0.0, 0.25, 1.0, 7.6])
+            table = with_years(table, 2000, count)
+            options = replace(options, start_year=start)
+        if people.random() < 0.4:
+            assert options.start_age is not None
+            low, high = self.ranges[options.start_age.text]
+            shares = people.choice([(0.3, 0.7), (0.2, 0.5, 0.3), (0.1, 0.2, 0.3, 0.4)])
+            other = self.number(-0.09, 0.09).text
+            texts = [f"{shares[0]} + {other}", f"{shares[1]} - {other}", *shares[2:]]
+            parts = [
+                part(
+                    people.choice([self.number(low, high), float(round(low)), low + 0.3]),
+                    people.choice([0.0, 1.0, self.number(0.2, 0.8)]),
+                    share,
+                )
+                for share in texts
+            ]
+            options = replace(options, start_age=None, male_share=None)
+        return table, parts, options
+
+    def excess(self, curve: Curve, options: Settings) -> Curve:
+        """The curve, or as one beyond the population's hazard where that may be."""
+        observed = curve.family in ("kaplan_meier", "post_progression") or curve.km_until
+        other = options.background_mortality == "add" or options.smr_of == "cohort"
+        if (
+            curve.endpoint != "os"
+            or observed
+            or other
+            or not self.mixed
+            or self.people.random() > 0.35
+        ):
+            return curve
+        return replace(curve, hazard="excess")
 
     def curves(self, strategy: str) -> list[Curve]:
         """Curves of one strategy: grouped or not, response and time on treatment or not."""

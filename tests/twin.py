@@ -93,11 +93,17 @@ class Model:
         self.horizon = self.cycles * self.delta
         self.inner = list(spec.nested_endpoints)
         self.background: Row = []
-        if spec.life_table is not None and settings.start_age is not None:
-            self.age = self.number(settings.start_age)
-            assert settings.male_share is not None
-            self.male = self.number(settings.male_share)
-            self.background = [self.population(t)[0] for t in self.times]
+        #: age, share of men and share of the cohort of the people at the start
+        self.people = [
+            (self.number(part.age), self.number(part.male_share), self.number(part.share))
+            for part in spec.cohort
+        ]
+        if settings.start_age is not None and settings.male_share is not None:
+            self.people = [(self.number(settings.start_age), self.number(settings.male_share), 1.0)]
+        if spec.life_table is not None and self.people:
+            self.background = [sum(s for _, _, s in self.alive(t)) for t in self.times]
+            if settings.smr_of == "cohort":
+                self.background = [n ** self.number(settings.smr) for n in self.background]
 
     def number(self, expression: Expression) -> float:
         """An expression's value in this draw."""
@@ -110,27 +116,30 @@ class Model:
 
     # --- background mortality and norms (methods 1.7, 4) ---------------------------------
 
-    def population(self, t: float) -> tuple[float, float]:
-        """Survivors of the general population at t, and the share of them that are male."""
+    def alive(self, t: float) -> list[tuple[float, str, float]]:
+        """Who is left of the general population at t: age at the start, sex, share of everybody."""
         table = self.spec.life_table
         assert table is not None
-        men = self.male * math.exp(-_hazard_between(table, table.male, self.age, self.age + t))
-        women = (1 - self.male) * math.exp(
-            -_hazard_between(table, table.female, self.age, self.age + t)
-        )
-        return men + women, men / (men + women)
+        left = []
+        for age, male, share in self.people:
+            for sex, part in (("male", share * male), ("female", share * (1 - male))):
+                hazard = _hazard_between(table, sex, age, t, self.spec.settings.start_year)
+                left.append((age, sex, part * math.exp(-hazard)))
+        return left
 
     def norm(self, t: float) -> float:
-        """Population utility norm at age start + t, weighted by the surviving sexes."""
-        if t in self.norms:
-            return self.norms[t]
-        table = self.spec.life_table
-        assert table is not None
-        row = int(math.floor(self.age + t + 1e-9) - table.age[0])
-        row = min(row, len(table.age) - 1)
-        share = self.population(t)[1]
-        men, women = float(table.utility_male[row]), float(table.utility_female[row])
-        self.norms[t] = share * men + (1 - share) * women
+        """Population utility norm at t, weighted by those who are left."""
+        if t not in self.norms:
+            table = self.spec.life_table
+            assert table is not None
+            left, total = self.alive(t), 0.0
+            for age, sex, share in left:
+                row = min(int(math.floor(age + t + 1e-9) - table.age[0]), len(table.age) - 1)
+                norms = table.utility_male if sex == "male" else table.utility_female
+                if table.year is not None:
+                    norms = norms[_year_row(table, self.spec.settings.start_year, t + 1e-9)]
+                total += share * float(norms[row])
+            self.norms[t] = total / sum(share for _, _, share in left)
         return self.norms[t]
 
     # --- curves (methods 1.2, 1.6, 2) ----------------------------------------------------
@@ -225,12 +234,15 @@ class Model:
             s = self.post_progression(curve, self.cured(curves["pfs", curve.group]))
         else:
             s = self.cured(curve)
-        return [a * b for a, b in zip(s, self.early(curve), strict=True)]
+        s = [a * b for a, b in zip(s, self.early(curve), strict=True)]
+        if curve.hazard == "excess":
+            return [a * n for a, n in zip(s, self.background, strict=True)]
+        return s
 
     def with_background(self, curve: Curve, s: Row, curves: Mapping[tuple[str, str], Curve]) -> Row:
         """Step 7, on overall survival only; a post_progression OS is cured as its PFS is."""
         method = self.spec.settings.background_mortality
-        if method == "none" or curve.endpoint != self.inner[-1]:
+        if method == "none" or curve.endpoint != self.inner[-1] or curve.hazard == "excess":
             return s
         if method == "add":
             return [a * n for a, n in zip(s, self.background, strict=True)]
@@ -240,6 +252,8 @@ class Model:
         if not share:
             return _floor(s, self.background)
         smr = self.number(self.spec.settings.smr)
+        if self.spec.settings.smr_of == "cohort":
+            smr = 1.0  # the population's survival has it already
         e = self.early(curve)
         u = self.uncured(source)
         u = self.post_progression(curve, u) if after else u
@@ -626,16 +640,35 @@ def _mean_ratio(ratio: float, start: float, until: float, low: float, high: floa
     return (integral(high) - integral(low)) / (high - low)
 
 
-def _hazard_between(table: LifeTable, q: np.ndarray, low: float, high: float) -> float:
-    """Cumulative hazard between two exact ages, constant within each year of age."""
-    last = max(i for i in range(len(q)) if q[i] < 1)
-    total, age = 0.0, low
-    while age < high:
-        row = math.floor(age) - int(table.age[0])
-        upper = min(high, math.floor(age) + 1.0)
-        total -= (upper - age) * math.log(1 - float(q[min(row, last)]))
-        age = upper
+def _hazard_between(
+    table: LifeTable, sex: str, age: float, t: float, start_year: float | None
+) -> float:
+    """Cumulative hazard from 0 to t of a sex of an age at the start, birthday by birthday.
+
+    Where the table has calendar years, new year by new year too.
+    """
+    rates = table.male if sex == "male" else table.female
+    total, now = 0.0, 0.0
+    while now < t:
+        until = min(t, math.floor(age + now + 1e-9) + 1.0 - age)
+        q = rates
+        if table.year is not None:
+            assert start_year is not None
+            until = min(until, math.floor(start_year + now + 1e-9) + 1.0 - start_year)
+            q = rates[_year_row(table, start_year, now + 1e-9)]
+        row = min(math.floor(age + now + 1e-9) - int(table.age[0]), len(q) - 1)
+        while q[row] >= 1:
+            row -= 1
+        total -= (until - now) * math.log(1 - float(q[row]))
+        now = until
     return total
+
+
+def _year_row(table: LifeTable, start_year: float | None, t: float) -> int:
+    """Row of the calendar year at t; the last one holds beyond the table."""
+    assert table.year is not None
+    assert start_year is not None
+    return min(math.floor(start_year + t) - int(table.year[0]), len(table.year) - 1)
 
 
 def _floor(s: Row, n: Row) -> Row:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from heor.analyses import cea
-from heor.analyses.results import BaseCase, PairwiseRow, StrategyTotals
-from heor.engine.evaluate import evaluate
+from heor.analyses.results import BackgroundRow, BaseCase, PairwiseRow, StrategyTotals
+from heor.engine.evaluate import evaluate, traces
 from heor.engine.outcomes import Outcomes
 from heor.spec import draws as draw_sets
-from heor.spec.parameters import Draws
-from heor.spec.records import Spec
+from heor.spec.parameters import Draws, FloatArray
+from heor.spec.records import EXCESS, Spec
 
 
 def run(spec: Spec) -> BaseCase:
@@ -50,7 +52,39 @@ def of_row(spec: Spec, draws: Draws, outcomes: Outcomes, row: int) -> BaseCase:
             outcomes.reference,
             {name: value[row : row + 1] for name, value in outcomes.diagnostics.items()},
         ),
+        background=background_rows(spec, draws.rows(row, row + 1)),
     )
+
+
+def background_rows(spec: Spec, draws: Draws) -> tuple[BackgroundRow, ...]:
+    """Say where background mortality binds in the first of some draws, group by group."""
+    rows = []
+    for strategy, trace in traces(spec, draws).items():
+        for curve in spec.curves_in_use(strategy):
+            if curve.endpoint != "os":
+                continue
+            excess = curve.hazard == EXCESS
+            found = trace.bindings.get(curve.group)
+            first, for_good = (
+                (_cycle(found.first), _cycle(found.for_good)) if found else (None, None)
+            )
+            rows.append(
+                BackgroundRow(
+                    strategy=strategy,
+                    group=curve.group,
+                    mechanism=EXCESS if excess else spec.settings.background_mortality,
+                    share=None if found is None else float(found.share[0]),
+                    first_cycle=first,
+                    first_year=None if first is None else float(trace.time[first - 1]),
+                    for_good_cycle=for_good,
+                    for_good_year=None if for_good is None else float(trace.time[for_good - 1]),
+                )
+            )
+    return tuple(rows)
+
+
+def _cycle(number: FloatArray) -> int | None:
+    return None if np.isnan(number[0]) else int(number[0])
 
 
 #: The totals that a pairwise row compares.

@@ -146,6 +146,34 @@ class StrategyTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundRow:
+    """Where the general population's mortality decides for one group (methods 1.7).
+
+    Parameters
+    ----------
+    strategy, group : str
+    mechanism : str
+        ``floor``, ``add``, ``excess`` or ``none``.
+    share : float or None
+        Share of cycles in which the population's hazard binds; None without a floor.
+    first_cycle, for_good_cycle : int or None
+        The first cycle in which it binds, and that from which it does to the end, counted from 1;
+        None where there is none.
+    first_year, for_good_year : float or None
+        Their starts, in years.
+    """
+
+    strategy: str
+    group: str
+    mechanism: str
+    share: float | None
+    first_cycle: int | None
+    first_year: float | None
+    for_good_cycle: int | None
+    for_good_year: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BaseCase:
     """The deterministic result of a spec.
 
@@ -167,6 +195,8 @@ class BaseCase:
         The strategy with the highest NMB at each threshold (the first in table order in a tie).
     draws, outcomes : Draws, Outcomes
         The one row that was evaluated and its full outcomes.
+    background : tuple of BackgroundRow
+        Groups of each strategy's OS, in table order.
     """
 
     currency: str
@@ -179,6 +209,7 @@ class BaseCase:
     best: tuple[str, ...]
     draws: Draws
     outcomes: Outcomes
+    background: tuple[BackgroundRow, ...] = ()
 
     def totals(self, strategy: str) -> StrategyTotals:
         """Totals of one strategy."""

@@ -110,6 +110,7 @@ def _base(base: BaseCase) -> Json:
         "incremental": [_pairwise(row) for row in base.pairwise],
         "frontier": [row.id for row in base.incremental if row.status == ON_FRONTIER],
         "icers": [_icer(row) for row in base.incremental],
+        "background": [dataclasses.asdict(row) for row in base.background],
     }
 
 

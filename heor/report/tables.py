@@ -22,6 +22,7 @@ from heor.analyses.results import (
     ScenarioResult,
 )
 from heor.analyses.study_results import StudyResults
+from heor.report.background_forms import binding_table
 from heor.report.layout import make_table
 from heor.report.numbers import NONE, count, money, percent, plain, with_signs, years
 from heor.spec.records import Spec
@@ -79,6 +80,7 @@ def base_case(results: StudyResults) -> list[RenderableType]:
         *_parts(base, "Costs by category (discounted)", "cost_by_category"),
         *_parts(base, "Life years by state (discounted)", "ly_by_state"),
         *_parts(base, "QALYs by state (discounted)", "qaly_by_state"),
+        *binding_table(base, names),
     ]
 
 
@@ -310,16 +312,13 @@ def _net_benefit(base: BaseCase, names: dict[str, str]) -> Table:
 def _parts(base: BaseCase, title: str, field: str) -> list[RenderableType]:
     """One row per category or state, strategies side by side, a few at a time."""
     tables: list[RenderableType] = []
+    of_money = field.startswith("cost")
     for start in range(0, len(base.strategies), MOST_COLUMNS):
         some = base.strategies[start : start + MOST_COLUMNS]
         table = make_table(title, ("", *(row.label for row in some)))
         for key in getattr(some[0], field):
             values = [getattr(row, field)[key] for row in some]
-            cells = (
-                [money(value, base.currency) for value in values]
-                if field.startswith("cost")
-                else [years(value) for value in values]
-            )
+            cells = [money(v, base.currency) if of_money else years(v) for v in values]
             table.add_row(key.replace("_", " "), *cells)
         tables.append(table)
     return tables

@@ -96,6 +96,8 @@ def _same_ages(reading: Reading, values: Mapping[str, list[float]], rows: Sequen
     ages: dict[float, list[float]] = {}
     for year, age in zip(values["year"], values["age"], strict=True):
         ages.setdefault(year, []).append(age)
+    if any(map(math.isnan, ages)):
+        return False
     first, *others = ages
     for year in others:
         if ages[year] != ages[first]:

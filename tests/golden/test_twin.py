@@ -53,13 +53,13 @@ def compare(spec: Spec, draws: Draws, qaly_years: tuple[float, ...] = ()) -> Non
 
 @pytest.mark.parametrize("seed", range(150))
 def test_random_study(seed: int) -> None:
-    random = RandomStudy(seed)
+    random = RandomStudy(seed, mixed=True)
     compare(random.spec, random.draws(DRAWS), (random.horizon * 0.37, 1.0, 100.0))
 
 
 def test_generator_reaches_every_feature() -> None:
     """The comparison above is worth what the studies contain."""
-    specs = [RandomStudy(seed).spec for seed in range(150)]
+    specs = [RandomStudy(seed, mixed=True).spec for seed in range(150)]
     curves = [c for spec in specs for c in spec.curves]
     assert {c.family for c in curves} == set(FAMILIES)
     for name in (
@@ -81,6 +81,10 @@ def test_generator_reaches_every_feature() -> None:
     assert choices["cycle_correction"] == set(CYCLE_CORRECTIONS)
     assert choices["background_mortality"] == set(BACKGROUND_METHODS)
     assert choices["utility_cap"] == set(UTILITY_CAPS)
+    assert sum(c.hazard == "excess" for c in curves) >= 20
+    assert sum(spec.settings.smr_of == "cohort" for spec in specs) >= 20
+    assert sum(len(spec.cohort) > 1 for spec in specs) >= 20
+    assert sum(spec.settings.start_year is not None for spec in specs) >= 20
     shares = [
         Model(spec, {p.id: p.value for p in spec.parameters.values()})
         .trace(spec.strategy_ids()[0])

@@ -34,7 +34,7 @@ def changed(spec: Spec, **settings_: object) -> Spec:
 @given(seed=SEEDS)
 def test_occupancy_and_survival(seed: int) -> None:
     """Shares lie in [0, 1] and sum to 1; curves start at 1 and never rise."""
-    random = RandomStudy(seed)
+    random = RandomStudy(seed, mixed=True)
     for strategy, trace in traces(random.spec, random.draws(4)).items():
         shares = np.stack(list(trace.occupancy.values()))
         assert shares.min() >= -1e-15
@@ -56,7 +56,7 @@ def test_bits_do_not_depend_on_neighbours(
     seed: int, chunk: int, workers: int, order: list[int]
 ) -> None:
     """Any chunk size, worker count, order of rows, or one row alone: the same bits."""
-    random = RandomStudy(seed)
+    random = RandomStudy(seed, mixed=True)
     draws = random.draws(9)
     whole = evaluate(random.spec, draws, chunk=9)
     other = evaluate(random.spec, cut(draws, order), chunk=chunk, workers=workers)
@@ -71,7 +71,7 @@ def test_bits_do_not_depend_on_neighbours(
 @FEW
 @given(seed=SEEDS)
 def test_another_strategy_leaves_the_rest_alone(seed: int) -> None:
-    random = RandomStudy(seed)
+    random = RandomStudy(seed, mixed=True)
     spec, draws = random.spec, random.draws(3)
     last = spec.strategies[-1].id
     fewer = dataclasses.replace(
@@ -89,7 +89,7 @@ def test_another_strategy_leaves_the_rest_alone(seed: int) -> None:
 @FEW
 @given(seed=SEEDS)
 def test_discounting_only_takes_away(seed: int) -> None:
-    random = RandomStudy(seed)
+    random = RandomStudy(seed, mixed=True)
     draws = random.draws(3)
     none = DiscountRate(first=0.0)
     free = changed(random.spec, discount_rate_costs=none, discount_rate_outcomes=none)
@@ -106,7 +106,7 @@ def test_discounting_only_takes_away(seed: int) -> None:
 @FEW
 @given(seed=SEEDS)
 def test_utilities_of_one_make_qalys_life_years(seed: int) -> None:
-    random = RandomStudy(seed)
+    random = RandomStudy(seed, mixed=True)
     spec = changed(random.spec, age_adjusted_utilities=False, utility_cap="none")
     spec = dataclasses.replace(
         spec,
