@@ -17,6 +17,7 @@ from heor.spec.records import (
     DISCOUNTING,
     FAMILIES,
     SAMPLERS,
+    SMR_OF,
     SPLINE,
     SPLINE_KNOTS,
     SPLINE_SCALES,
@@ -143,6 +144,7 @@ CHOICES = {
     "cycle_correction": CYCLE_CORRECTIONS,
     "crossing": CROSSING_RULES,
     "background_mortality": BACKGROUND_METHODS,
+    "smr_of": SMR_OF,
     "utility_cap": UTILITY_CAPS,
     "psa_sampler": SAMPLERS,
 }
@@ -217,8 +219,10 @@ def _settings() -> str:
         "names in `agency`; a value of the study goes before one of the preset. A key that stands "
         "in neither has its default. `background_mortality` is "
         f"`{SETTINGS['background_mortality'].default}` by default, and then the study needs the "
-        "table `life_table` and the keys `start_age` and `male_share`; without them, set it to "
-        "`none`.\n\n" + _rows(("key", "default", "meaning"), rows)
+        "table `life_table`, and either the keys `start_age` and `male_share` or the table "
+        "`cohort`; without them, set it to `none`. A life table with the column `year` needs "
+        "`start_year`; its last year holds from then on.\n\n"
+        + _rows(("key", "default", "meaning"), rows)
     )
 
 

@@ -164,9 +164,7 @@ SETTINGS: Mapping[str, SettingKey] = {
         "Methods 1.7; all but `none` need the table `life_table` and an age at the start.",
     ),
     "smr": SettingKey(_formula, "1", "Standardised mortality ratio to the population."),
-    "smr_of": SettingKey(
-        _choice(*SMR_OF), SMR_OF[0], "Whose hazard `smr` multiplies: the `cured` or the `cohort`."
-    ),
+    "smr_of": SettingKey(_choice(*SMR_OF), SMR_OF[0], "Whose hazard `smr` multiplies."),
     "age_adjusted_utilities": SettingKey(_plain(yes_no), "no", "Utilities fall with age."),
     "utility_cap": SettingKey(_choice(*UTILITY_CAPS), UTILITY_CAPS[0], "Cap at population norms."),
     "start_age": SettingKey(_blank_or(_formula), "", "Age at the start, in years."),
