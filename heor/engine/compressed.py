@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from heor.engine.timeline import Timeline
 from heor.engine.trace import StrategyTrace, Tracer
 from heor.spec.parameters import FloatArray
-from heor.spec.records import PARTITIONED, Curve, Spec
+from heor.spec.records import ALL_CAUSE, PARTITIONED, Curve, Spec
 
 #: Boundaries after 0 that are nodes themselves; curves may do anything there.
 DIRECT = 12
@@ -43,7 +43,7 @@ SMOOTH = frozenset(
 _PLAIN = frozenset(
     (
         *("id", "strategy", "endpoint", "group", "weight", "family", "parameters", "time_unit"),
-        *("acceleration", "hazard_ratio", "cure_fraction", "use", "source", "place"),
+        *("acceleration", "hazard_ratio", "cure_fraction", "hazard", "use", "source", "place"),
     )
 )
 
@@ -155,7 +155,8 @@ def _used(spec: Spec) -> Iterator[Curve]:
 
 def _smooth(curve: Curve) -> bool:
     others = (getattr(curve, field.name) for field in fields(curve) if field.name not in _PLAIN)
-    return curve.family in SMOOTH and not any(others)
+    # an excess hazard takes on the life table's bends
+    return curve.family in SMOOTH and curve.hazard == ALL_CAUSE and not any(others)
 
 
 def _edges(last: int) -> list[int]:
