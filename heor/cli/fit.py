@@ -7,13 +7,15 @@ from pathlib import Path
 
 import click
 
-from heor.cli import options
+from heor.cli import fit_options, options
 from heor.errors import HeorError
 from heor.fitting import table_rows
+from heor.fitting import targets as target_files
 from heor.fitting.compare import Comparison, Request, compare
+from heor.fitting.diagnostics import diagnose
 from heor.fitting.models import CURES, FITTED, LOCATION
 from heor.fitting.read_data import Columns, read_data
-from heor.report import files, fit_forms, json_shapes
+from heor.report import diagnostic_forms, files, fit_forms, json_shapes
 from heor.spec.records import SPLINE, SPLINE_SCALES, UNITS_PER_YEAR
 
 #: Endings that `-o FILE` may have.
@@ -93,6 +95,7 @@ def _id(ctx: click.Context, param: click.Parameter, text: str) -> str:
     epilog=options.example(
         "heor fit patients.csv --time os --event died --by arm",
         "heor fit patients.csv --time os --event died --family all --rows new_rows",
+        "heor fit patients.csv --by arm --target 60=0.12:0.08:0.17 --figures figures",
         "heor fit visits.csv --time last_free --upper first_seen --unit weeks",
         "heor fit p.csv --family spline --knots 2 --scale odds --unit days",
         "heor fit p.csv --expected life_table.csv --age age --sex sex",
@@ -163,6 +166,7 @@ def _id(ctx: click.Context, param: click.Parameter, text: str) -> str:
 )
 @click.option("--age", default="age", show_default=True, metavar="COLUMN", help="Age at time 0.")
 @click.option("--sex", default="sex", show_default=True, metavar="COLUMN", help="Male or female.")
+@fit_options.look_options
 @rows_options
 @click.option(
     "--by-is",
@@ -199,6 +203,11 @@ def fit(
     expected: Path | None,
     age: str,
     sex: str,
+    target_texts: tuple[str, ...],
+    target_file: Path | None,
+    figures: Path | None,
+    diagnostics: Path | None,
+    bandwidth: float | None,
     folder: Path | None,
     prefix: str,
     strategy: str,
@@ -213,13 +222,15 @@ def fit(
     """Fit survival families to patient data by maximum likelihood.
 
     DATA.csv has a row per subject. Families are compared by AIC and BIC, and by what they say
-    beyond the data; every optimum is checked.
+    beyond the data; every optimum is checked. Hazards and groups are looked at without a family.
     """
     if output is not None and output.suffix.lower() not in ENDINGS:
         raise click.UsageError(f"-o {output}: the file must end in {' or '.join(ENDINGS)}.")
     if together and not by:
         raise click.UsageError("--together needs --by, the column of the groups.")
     requests = _requests(families, cure or "", knots, scales)
+    targets = fit_options.read_targets(target_texts, target_file)
+    fit_options.check(figures, diagnostics, targets, excess=expected is not None)
     if folder is not None:
         check_folder(folder)
     columns = Columns(
@@ -234,8 +245,17 @@ def fit(
     )
     per_year = UNITS_PER_YEAR[unit]
     subjects = read_data(data, columns, event_is=event_is, expected=expected, per_year=per_year)
+    target_files.check_groups(targets, subjects.groups)
     try:
-        found = compare(subjects, requests, together=together, per_year=per_year, horizon=horizon)
+        seen = diagnose(subjects, per_year=per_year, bandwidth=bandwidth)
+        found = compare(
+            subjects,
+            requests,
+            together=together,
+            per_year=per_year,
+            horizon=horizon,
+            targets=targets,
+        )
     except HeorError as error:
         raise HeorError(f"{data}: {error}.") from error
     excess = expected is not None
@@ -246,6 +266,17 @@ def fit(
         files.write_text(output, text)
         if not quiet:
             click.echo(f"Wrote {output}", err=as_json)
+    if diagnostics is not None:
+        text = json_shapes.dumps(diagnostic_forms.to_json(seen, unit))
+        files.write_text(diagnostics, text)
+        if not quiet:
+            click.echo(f"Wrote {diagnostics}", err=True)
+    if figures is not None:
+        from heor.report.figures.fits import write_fit_figures
+
+        names = write_fit_figures(found, seen, data.name, unit, horizon, figures)
+        if not quiet:
+            click.echo(f"Wrote {len(names)} files to {figures}", err=True)
     if folder is not None:
         naming = table_rows.Naming(
             prefix=prefix,
@@ -264,6 +295,7 @@ def fit(
         from heor.report import layout
 
         parts = fit_forms.fit_tables(found, unit, horizon, excess)
+        parts += diagnostic_forms.tables(seen, unit)
         layout.show(layout.console(no_color=no_color), parts)
 
 

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from heor.errors import HeorError
 from heor.fitting.data import SurvivalData, kaplan_meier
 from heor.fitting.fit import Fit, fit
+from heor.fitting.hazard_shape import hazard_words
 from heor.fitting.maximise import slope
 from heor.fitting.models import Model
+from heor.fitting.nonparametric import Z95
+from heor.fitting.targets import Target, of_group
 from heor.spec.parameters import FloatArray
 
 #: Years at which survival is shown.
 LANDMARKS = (1, 2, 5, 10, 15, 20)
 
-#: Half width of a 95% interval in standard errors.
-Z95 = 1.959963984540054
-
 #: Events per parameter below which intervals are rough.
 FEW_EVENTS = 10
-
-#: Changes of a hazard below this share of its largest value are not called a change, and the number
-#: of times at which it is looked at.
-_SMALL_CHANGE, _HAZARD_POINTS = 1e-3, 2000
-
-#: Turns of a hazard that are told one by one.
-_MOST_TURNS = 4
 
 #: Survival at which a curve counts as closed, so that its mean is known, and the years until then.
 _CLOSED, _FAR = 1e-6, 200.0
@@ -45,6 +38,15 @@ class Interval:
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetReached:
+    """What a curve gives for a number from elsewhere; ``met`` None where it has no interval."""
+
+    target: Target
+    survival: float
+    met: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ class Candidate:
         NaN where the curve does not close within 200 years.
     hazard : str
         Its shape in words, from the first event to the horizon.
+    targets : tuple of TargetReached
+        In the order of `Comparison.targets`.
     """
 
     family: str
@@ -86,11 +90,21 @@ class Candidate:
     rmst: Interval
     mean: float
     hazard: str
+    targets: tuple[TargetReached, ...] = ()
 
     @property
     def label(self) -> str:
         """Family and form."""
         return f"{self.family}, {self.form}" if self.form else self.family
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has a curve worth drawing: a maximum, or that of a simpler family."""
+        return self.fit is not None and (self.fit.sound or bool(self.fit.limit))
+
+    def met(self, wanted: bool) -> int:
+        """How many targets with an interval are met, or missed."""
+        return sum(one.met is wanted for one in self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +126,8 @@ class Comparison:
     candidates : tuple of Candidate
     notes : tuple of str
         Sentences worth a look.
+    targets : tuple of Target
+        Of the group, by time.
     """
 
     group: str
@@ -123,6 +139,7 @@ class Comparison:
     survival: tuple[float, ...]
     candidates: tuple[Candidate, ...]
     notes: tuple[str, ...]
+    targets: tuple[Target, ...] = ()
 
     @property
     def best(self) -> Candidate | None:
@@ -165,6 +182,7 @@ def compare(
     together: bool,
     per_year: float,
     horizon: float,
+    targets: Sequence[Target] = (),
 ) -> tuple[Comparison, ...]:
     """Fit every request to every group, or to all groups in one model.
 
@@ -178,6 +196,8 @@ def compare(
         Time units in a year.
     horizon : float
         In years; for restricted means and shapes.
+    targets : sequence of Target
+        What the curves should meet.
 
     Raises
     ------
@@ -201,7 +221,10 @@ def compare(
     if not any(isinstance(one, Fit) for _, fits in found for one in fits):
         raise HeorError("; ".join(dict.fromkeys(str(one) for _, fits in found for one in fits)))
     return tuple(
-        _comparison(data.of(group), requests, fits, together, per_year, horizon)
+        _with_targets(
+            _comparison(data.of(group), requests, fits, together, per_year, horizon),
+            of_group(targets, group),
+        )
         for group, fits in found
     )
 
@@ -265,6 +288,22 @@ def _comparison(
         candidates=candidates,
         notes=tuple(_notes(data, candidates)),
     )
+
+
+def _with_targets(found: Comparison, targets: tuple[Target, ...]) -> Comparison:
+    times = np.array([one.time for one in targets])
+    candidates = []
+    for one in found.candidates:
+        if one.fit is not None and one.usable:
+            shares = one.fit.survival(times, found.group).tolist()
+            reached = tuple(
+                TargetReached(target=target, survival=share, met=target.met(share))
+                for target, share in zip(targets, shares, strict=True)
+            )
+            candidates.append(replace(one, targets=reached))
+        else:
+            candidates.append(one)
+    return replace(found, candidates=tuple(candidates), targets=targets)
 
 
 def _notes(data: SurvivalData, candidates: Sequence[Candidate]) -> list[str]:
@@ -408,50 +447,3 @@ class _Curve:
         places = np.repeat(self._place, len(time))
         with np.errstate(all="ignore"):
             return np.exp(self._fit.model.log_hazard(self._fit.theta, time, places))
-
-
-def hazard_words(hazard: Callable[[FloatArray], FloatArray], first: float, end: float) -> str:
-    """Say how a hazard runs from the first event to the horizon.
-
-    Parameters
-    ----------
-    hazard : callable
-        Of an array of times.
-    first, end : float
-        In the time unit.
-
-    Examples
-    --------
-    >>> hazard_words(lambda time: time * np.exp(-time), 0.1, 5.0)
-    'rises until 1, then falls'
-    """
-    times = np.geomspace(min(first, end / 2), end, _HAZARD_POINTS)
-    values = hazard(times)
-    usable = np.isfinite(values)
-    times, values = times[usable], values[usable]
-    if len(values) < 2:
-        return ""
-    turns: list[tuple[int, int]] = []  # direction, and the place from which it runs
-    low = high = 0
-    small = _SMALL_CHANGE * float(values.max())
-    for place, value in enumerate(values):
-        low = place if value < values[low] else low
-        high = place if value > values[high] else high
-        direction = turns[-1][0] if turns else 0
-        if value > values[low] + small and direction <= 0:
-            turns.append((1, low))
-            high = place
-        elif value < values[high] - small and direction >= 0:
-            turns.append((-1, high))
-            low = place
-    if not turns:
-        return "constant"
-    if len(turns) > _MOST_TURNS:
-        return f"turns {len(turns) - 1} times"
-    words = {1: "rises", -1: "falls"}
-    text = words[turns[0][0]]
-    for direction, place in turns[1:]:
-        when = times[place]
-        text += f" until {when:.3g}, then " if when < 1000 else f" until {when:,.0f}, then "
-        text += words[direction]
-    return text

@@ -10,10 +10,8 @@ from scipy import special, stats
 
 from heor.errors import HeorError
 from heor.fitting.data import SurvivalData, kaplan_meier, last_seen
+from heor.fitting.nonparametric import Z95
 from heor.spec.parameters import FloatArray
-
-#: Half width of a 95% interval in standard errors.
-Z95 = 1.959963984540054
 
 #: Transformations of time against which hazard ratios are tried.
 TRANSFORMS = ("identity", "log", "km", "rank")

@@ -211,11 +211,11 @@ def risk_sets(data: SurvivalData) -> tuple[FloatArray, FloatArray, FloatArray]:
     times, place = np.unique(leave[finite], return_inverse=True)
     died = np.bincount(place, data.weight[finite], len(times)).astype(float)
     # those who leave at t or later, less those who have not come by then
-    late = _weight_from(data.entry, data.weight, times)
-    return times, died, _weight_from(leave, data.weight, times) - late
+    late = weight_from(data.entry, data.weight, times)
+    return times, died, weight_from(leave, data.weight, times) - late
 
 
-def _weight_from(values: FloatArray, weight: FloatArray, times: FloatArray) -> FloatArray:
+def weight_from(values: FloatArray, weight: FloatArray, times: FloatArray) -> FloatArray:
     """Weight of those whose value is at each time or later."""
     order = np.argsort(values)
     before = np.concatenate(([0.0], np.cumsum(weight[order])))

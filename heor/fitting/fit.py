@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from heor.engine.survival import CURVES
@@ -75,9 +76,17 @@ class Fit:
 
     def survival(self, time: FloatArray, group: str | None = None) -> FloatArray:
         """Survival at each time, of the reference group unless another is named."""
+        return np.exp(self.model.log_survival(self.theta, *self._places(time, group)))
+
+    def hazard(self, time: FloatArray, group: str | None = None) -> FloatArray:
+        """Hazard at each time above 0, of the reference group unless another is named."""
+        with np.errstate(all="ignore"):
+            return np.exp(self.model.log_hazard(self.theta, *self._places(time, group)))
+
+    def _places(self, time: FloatArray, group: str | None) -> tuple[FloatArray, NDArray[np.intp]]:
         label = self.model.groups[0] if group is None else group
-        place = np.full(len(time), self.model.groups.index(label))
-        return np.exp(self.model.log_survival(self.theta, np.asarray(time, dtype=float), place))
+        place = np.full(len(time), self.model.groups.index(label), dtype=np.intp)
+        return np.asarray(time, dtype=float), place
 
 
 def fit(

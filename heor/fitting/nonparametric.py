@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from heor.errors import HeorError
-from heor.fitting.data import SurvivalData, last_seen, risk_sets
+from heor.fitting.data import SurvivalData, last_seen, risk_sets, weight_from
 from heor.spec.parameters import FloatArray
 
 #: Half width of a 95% interval in standard errors.
@@ -106,10 +106,9 @@ def numbers_at_risk(data: SurvivalData, times: FloatArray) -> FloatArray:
 
     Who enters at a time is at risk just after it; at time 0 those who enter then count.
     """
-    leave = last_seen(data)
-    here = (data.entry[:, None] < times) | ((data.entry[:, None] == 0) & (times == 0))
-    found: FloatArray = data.weight @ (here & (leave[:, None] >= times))
-    return found
+    late = weight_from(data.entry, data.weight, times)
+    late = late - np.where(times == 0, data.weight[data.entry == 0].sum(), 0.0)
+    return weight_from(last_seen(data), data.weight, times) - late
 
 
 # --- hazards -------------------------------------------------------------------------------------
@@ -122,7 +121,7 @@ class SmoothedHazard:
     Attributes
     ----------
     time, hazard, low, high : array
-        Per time unit.
+        Per time unit; no band where the standard error is above the hazard.
     bandwidth : float
         Half width of the kernel.
     chosen : bool
@@ -201,10 +200,10 @@ def smoothed_hazard(data: SurvivalData, bandwidth: float | None = None) -> Smoot
     at = np.linspace(*shown, _POINTS)
     kernel = _weights(at, time, ends, width)
     hazard = np.maximum(kernel @ step, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.exp(Z95 * np.sqrt(kernel**2 @ variance) / hazard)
-        low, high = hazard / spread, hazard * spread
-    known = hazard > 0
+    error = np.sqrt(kernel**2 @ variance)
+    known = (hazard > 0) & (error <= hazard)
+    spread = np.exp(Z95 * error / np.where(known, hazard, np.inf))
+    low, high = hazard / spread, hazard * spread
     return SmoothedHazard(
         time=at,
         hazard=hazard,

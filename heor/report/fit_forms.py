@@ -13,6 +13,7 @@ import numpy as np
 from heor.fitting.calibrate import Calibration, Constraint
 from heor.fitting.compare import LANDMARKS, Candidate, Comparison, Interval, intervals
 from heor.fitting.models import Model
+from heor.fitting.targets import Target
 from heor.report.numbers import NONE, count, percent, plain
 from heor.spec.records import UNITS_PER_YEAR
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 #: Columns of the CSV before the landmarks, and after them.
 _FIRST = ("group", "family", "form", "subjects", "events", "parameters", "loglik", "aic")
 _FIT = ("bic", "bic_events", "aic_weight", "sound", "median")
-_LAST = ("rmst", "mean", "hazard", "estimates", "problem")
+_LAST = ("rmst", "mean", "hazard", "targets_met", "targets_missed", "estimates", "problem")
+
+#: Targets in one table.
+_TARGETS = 4
 
 #: What the two Bayesian criteria count.
 BIC_WORDS = "BIC counts subjects; BIC (events) counts events (Volinsky & Raftery 2000)."
@@ -93,6 +97,18 @@ def _row(
         "horizon": horizon,
         "mean": one.mean,
         "hazard": one.hazard,
+        "targets": [
+            {
+                "time": reached.target.time,
+                "wanted": reached.target.survival,
+                "low": reached.target.low,
+                "high": reached.target.high,
+                "source": reached.target.source,
+                "reached": reached.survival,
+                "met": reached.met,
+            }
+            for reached in one.targets
+        ],
         "survival_is": "relative" if excess else "all-cause",
     }
 
@@ -126,7 +142,8 @@ def _cells(group: Comparison, one: Candidate) -> list[object]:
         "yes" if fit.sound else "no",
         _blank(one.median),
         *(number.value for number in one.survival),
-        *(one.rmst.value, _blank(one.mean), one.hazard, estimates, one.problem),
+        *(one.rmst.value, _blank(one.mean), one.hazard, one.met(True), one.met(False)),
+        *(estimates, one.problem),
     ]
 
 
@@ -155,6 +172,7 @@ def fit_tables(
         parts += [
             _curve_table(group, where, unit, horizon),
             _hazard_table(group, where, unit, horizon),
+            *_target_tables(group, where, unit),
         ]
         if not group.together or group is comparisons[-1]:
             parts.append(_parameter_table(group, "All groups: " if group.together else where))
@@ -223,14 +241,44 @@ def _curve_table(group: Comparison, where: str, unit: str, horizon: float) -> Re
     return table
 
 
+def _target_tables(group: Comparison, where: str, unit: str) -> list[RenderableType]:
+    """What each curve gives for numbers from elsewhere, a few to a table."""
+    from heor.report.layout import make_table
+
+    found: list[RenderableType] = []
+    for first in range(0, len(group.targets), _TARGETS):
+        some = group.targets[first : first + _TARGETS]
+        heads = [f"S({target.time:g})" for target in some]
+        table = make_table(f"{where}Targets, time in {unit}s", ("Family", *heads))
+        table.add_row("wanted", *(_wanted_share(target) for target in some))
+        for one in group.candidates:
+            if one.targets:
+                reached = one.targets[first : first + _TARGETS]
+                table.add_row(one.label, *(_verdict(r.survival, r.met) for r in reached))
+        found.append(table)
+    sources = dict.fromkeys(target.source for target in group.targets if target.source)
+    return [*found, *([f"Targets from: {'; '.join(sources)}."] if sources else [])]
+
+
+def _wanted_share(target: Target) -> str:
+    if target.low is None or target.high is None:
+        return _share(target.survival)
+    return f"{_share(target.survival)} ({_share(target.low)} to {_share(target.high)})"
+
+
+def _verdict(survival: float, met: bool | None) -> str:
+    word = "" if met is None else " met" if met else " missed"
+    return f"{_share(survival)}{word}"
+
+
 def _hazard_table(group: Comparison, where: str, unit: str, horizon: float) -> RenderableType:
     from heor.report.layout import make_table
 
-    title = f"{where}Hazard from the first event to {horizon:g} years, in {unit}s"
-    table = make_table(title, ("Family", "Shape"), words=(0, 1))
+    title = f"{where}Mean, and hazard from the first event to {horizon:g} years, in {unit}s"
+    table = make_table(title, ("Family", "Mean", "Hazard"), words=(0, 2))
     for one in group.candidates:
         if one.hazard:
-            table.add_row(one.label, one.hazard)
+            table.add_row(one.label, _number(one.mean), one.hazard)
     return table
 
 

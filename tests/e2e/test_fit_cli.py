@@ -144,7 +144,7 @@ def test_files(patients, tmp_path):
     with target.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["family"] for row in rows] == [*FITTED, "spline"]
-    assert all(None not in row and len(row) == 24 for row in rows)
+    assert all(None not in row and len(row) == 26 for row in rows)
     assert float(rows[1]["survival_1"]) > float(rows[1]["survival_5"])
     assert run("fit", patients, "-o", tmp_path / "x.xlsx").exit_code == 2
     as_json = tmp_path / "fits.json"
@@ -204,6 +204,91 @@ def test_rows_of_fits(patients, tmp_path):
     assert refused.exit_code == 2
     assert "holds other tables" in refused.output
     assert run("fit", patients, "--prefix", "1 2").exit_code == 2
+
+
+def test_targets_are_met_or_missed(patients, tmp_path):
+    path = tmp_path / "targets.csv"
+    path.write_text("time,survival,low,high,group,source\n24,0.1,0.05,0.3,Drug A,Registry\n")
+    words = ("--by", "arm", "--family", "exponential", "--family", "weibull")
+    given = ("--target", "Control@12=0.9:0.8:0.95", "--target", "18=0.3", "--targets", path)
+    rows = json.loads(run("fit", patients, *words, *given, "--json").stdout)
+    for row in rows:
+        reached = {one["time"]: one for one in row["targets"]}
+        assert set(reached) == ({12, 18} if row["group"] == "Control" else {18, 24})
+        assert reached[18]["met"] is None
+        rate = row["estimates"].get("rate")
+        for time, one in reached.items():
+            if rate:
+                assert one["reached"] == pytest.approx(math.exp(-rate * time), rel=1e-12)
+    assert [r["targets"][0]["met"] for r in rows if r["group"] == "Control"] == [False, False]
+    assert [r["targets"][1]["met"] for r in rows if r["group"] == "Drug A"] == [True, True]
+    printed = run("fit", patients, *words, *given).output
+    for text in ("0.900 (0.800 to 0.950)", "missed", "met", "Targets from: Registry."):
+        assert text in printed
+    table = tmp_path / "fits.csv"
+    run("fit", patients, *words, *given, "-o", table)
+    with table.open(encoding="utf-8") as file:
+        found = [(row["targets_met"], row["targets_missed"]) for row in csv.DictReader(file)]
+    assert found == [("0", "1"), ("0", "1"), ("1", "0"), ("1", "0")]
+
+
+def test_targets_that_make_no_sense(patients, tmp_path):
+    done = run("fit", patients, "--target", "12", "--target", "6=2")
+    assert done.exit_code == 2
+    assert "--target 12: write TIME=S or TIME=S:LOW:HIGH" in done.output
+    assert "--target 6=2: survival must be between 0 and 1, found 2" in done.output
+    done = run("fit", patients, "--by", "arm", "--target", "Drug B@12=0.3")
+    assert done.exit_code == 2
+    assert "no group is `Drug B`; there are `Control`, `Drug A`" in done.output
+    path = tmp_path / "targets.csv"
+    path.write_text("time,survival\n12,60%\n")
+    done = run("fit", patients, "--targets", path)
+    assert done.exit_code == 2
+    assert "row 2, column survival: found `60%`" in done.output
+
+
+def test_diagnostics(patients, tmp_path):
+    target = tmp_path / "d.json"
+    words = ("--by", "arm", "--family", "exponential")
+    done = run("fit", patients, *words, "--diagnostics", target, "--bandwidth", "5")
+    assert done.exit_code == 0, done.output
+    for text in (
+        "Kaplan-Meier as straight lines in ln t",
+        "Quantiles against Control",
+        "Hazard ratio against Control (Cox",
+        "speak against proportional",
+    ):
+        assert text in done.output
+    found = json.loads(target.read_text("utf-8"))
+    assert [one["group"] for one in found["groups"]] == ["Control", "Drug A"]
+    assert found["groups"][0]["smoothed_hazard"]["bandwidth"] == 5
+    (ratio,) = found["proportional_hazards"]["groups"]
+    assert ratio["low"] < ratio["hazard_ratio"] < ratio["high"] < 1
+    tests = found["proportional_hazards"]["tests"]
+    assert [one["transform"] for one in tests] == ["identity", "log", "km", "rank"]
+    assert tests[0]["global"] == {k: v for k, v in tests[0]["groups"][0].items() if k != "group"}
+    wide = run("fit", patients, *words, "--bandwidth", "500")
+    assert wide.exit_code == 2
+    assert "Control: a bandwidth of 500: it must be above 0" in wide.output
+    assert run("fit", patients, "--diagnostics", tmp_path / "d.csv").exit_code == 2
+
+
+def test_figures(tmp_path):
+    path, folder = tmp_path / "few.csv", tmp_path / "figures"
+    path.write_text("time,event\n" + "".join(f"{t},{t % 3 > 0:d}\n" for t in range(1, 10)))
+    done = run("fit", path, "--family", "exponential", "--figures", folder, "-q")
+    assert done.exit_code == 0, done.output
+    assert done.output == ""
+    stems = ("fitted", "extrapolated", "extrapolated_hazard", "log_cumulative_hazard")
+    wanted = {f"{s}.{e}" for s in (*stems, "other_scales") for e in ("svg", "png", "csv")}
+    assert {one.name for one in folder.iterdir()} == {*wanted, "captions.md"}
+    assert "no hazard is smoothed" in (folder / "captions.md").read_text("utf-8")
+    refused = run("fit", path, "--figures", tmp_path / "one.png")
+    assert refused.exit_code == 2
+    assert "several files are written, so give a folder" in refused.output
+    refused = run("fit", path, "--figures", folder, "--expected", "life.csv")
+    assert refused.exit_code == 2
+    assert "what is observed is survival of all causes" in refused.output
 
 
 def test_usage_that_makes_no_sense(patients):

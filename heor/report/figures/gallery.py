@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from heor.analyses.study_results import StudyResults
@@ -55,18 +55,46 @@ def write_figures(
     canvas.import_matplotlib()
     facts = Facts.of(results)
     shown = pictures(facts)
+    return write_pictures(
+        shown,
+        folder,
+        formats,
+        origin=facts.origin(),
+        version=results.version,
+        texts={CAPTIONS: captions(facts, shown, formats)},
+        progress=progress,
+    )
+
+
+def write_pictures(
+    shown: Sequence[Picture],
+    folder: Path,
+    formats: Sequence[str],
+    *,
+    origin: str,
+    version: str,
+    texts: Mapping[str, str],
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[str]:
+    """Write pictures in every format, and text files beside them; all of them or none.
+
+    Returns
+    -------
+    list of str
+        Names of the files in the order written.
+    """
     names = []
     with files.staged(folder) as stage:
         for done, picture in enumerate(shown, start=1):
-            drawn = canvas.render(picture, facts.origin(), results.version, formats)
+            drawn = canvas.render(picture, origin, version, formats)
             for ending, content in zip(formats, drawn, strict=True):
                 names.append(f"{picture.name}.{ending}")
                 (stage / names[-1]).write_bytes(content)
             if progress is not None:
                 progress("figures", done, len(shown))
-        names.append(CAPTIONS)
-        text = captions(facts, shown, formats)
-        (stage / CAPTIONS).write_text(text, encoding="utf-8", newline="\n")
+        for name, text in texts.items():
+            names.append(name)
+            (stage / name).write_text(text, encoding="utf-8", newline="\n")
     return names
 
 
@@ -76,7 +104,13 @@ def captions(facts: Facts, shown: Sequence[Picture], formats: Sequence[str]) -> 
     parts = [f"# Figures: {spec.settings.title or spec.name}", f"{facts.origin()}."]
     if facts.results.banner:
         parts.append("\n".join(f"> {line}  " for line in facts.results.banner))
+    return caption_list(parts, shown, formats)
+
+
+def caption_list(parts: Sequence[str], shown: Sequence[Picture], endings: Sequence[str]) -> str:
+    """Give a list of figures, after some paragraphs."""
+    found = list(parts)
     for number, picture in enumerate(shown, start=1):
-        names = ", ".join(f"`{picture.name}.{ending}`" for ending in formats)
-        parts.append(f"**Figure {number}. {picture.title}.** {picture.caption} Files: {names}.")
-    return "\n\n".join(parts) + "\n"
+        names = ", ".join(f"`{picture.name}.{ending}`" for ending in endings)
+        found.append(f"**Figure {number}. {picture.title}.** {picture.caption} Files: {names}.")
+    return "\n\n".join(found) + "\n"
