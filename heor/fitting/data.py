@@ -12,6 +12,10 @@ from heor.errors import HeorError
 from heor.spec.parameters import FloatArray
 
 
+#: Times above 0 that can be fitted in any unit; their squares do not overflow.
+TIMES = (1e-20, 1e20)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurvivalData:
     """Times of subjects; arrays ``(subject,)`` in one time unit.
@@ -163,6 +167,9 @@ def interval_censored(
     counts = np.ones(len(low)) if weight is None else np.asarray(weight, dtype=float)
     _refuse(~np.isfinite(low) | (low < 0), "times must be 0 or more")
     _refuse(np.isnan(high) | (high < low), "an interval ends before it begins")
+    least, most = TIMES
+    wild = (low > most) | ((high > 0) & (high < least)) | (np.isfinite(high) & (high > most))
+    _refuse(wild, f"times must lie between {least:g} and {most:g}; choose another time unit")
     _refuse((low == high) & (low == 0), "an event at time 0; give it a small time, half a day say")
     _refuse(~np.isfinite(start) | (start < 0) | (start >= high), "entry is not before the event")
     _refuse(start > low, "entry is after the last time without the event")

@@ -463,6 +463,22 @@ def test_clear_words_where_nothing_can_be_fitted():
     assert not fit("weibull", right_censored([3.0] * 6, [1] * 6)).sound
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-21, 1e21, 1e300])
+def test_times_beyond_any_unit_are_refused(size):
+    with pytest.raises(HeorError, match="subject 2: times must lie between 1e-20 and 1e"):
+        right_censored([1.0, size], [1, 1])
+
+
+@pytest.mark.parametrize("size", [1e-18, 1e18])
+def test_tiny_and_huge_times_give_the_same_curve(size):
+    time, event = simulated(60)
+    for name in ("weibull", "gompertz", "gengamma"):
+        usual = fit(name, right_censored(time, event))
+        other = fit(name, right_censored(size * time, event))
+        at = np.array([1.0, 8.0, 30.0])
+        np.testing.assert_allclose(other.survival(size * at), usual.survival(at), rtol=1e-8)
+
+
 def test_names_and_scales_of_a_model():
     model = Model(family=CURVES["weibull"], cure="mixture", groups=("a", "b"))
     assert model.names == ("shape", "scale", "cure", "group:b")
