@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from heor.errors import HeorError
 from heor.spec.parameters import FloatArray
 
-
 #: Times above 0 that can be fitted in any unit; their squares do not overflow.
 TIMES = (1e-20, 1e20)
 
