@@ -92,6 +92,10 @@ def expected(spec: Spec, values: Mapping[str, float] | None = None) -> dict[str,
         row |= {"weight": number(c.weight, 1.0), "per year": UNITS_PER_YEAR[c.time_unit]}
         row |= {name: number(getattr(c, name), blank) for name, blank in NEUTRAL.items()}
         row |= {f"has_{n}": float(getattr(c, n) is not None) for n in ("hr_until", "km_until")}
+        if any(curve.wane_to for curve in spec.curves):
+            row |= {"wane_to": c.wane_to, "wane": c.wane or "hazard"}
+            row["wane_from"] = number(c.wane_from, 0.0)
+            row["wane_until"] = number(c.wane_until or c.wane_from, 0.0)
         for letter, family, given in (
             ("p", c.family, c.parameters),
             ("q", c.pps_family, c.pps_parameters),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from heor.spec.expressions import Expression, constant, parse
 from heor.spec.parameters import Draws, Parameter
 from heor.spec.records import (
     ALL,
+    UNITS_PER_YEAR,
+    WANING,
     AdverseEvent,
     CohortPart,
     Cost,
@@ -48,6 +51,8 @@ MODIFIERS = (
     "early_period",
     "km_until",
     "pfs_death_share",
+    "wane_from",
+    "wane_until",
 )
 
 Cell = float | str | Expression | None
@@ -115,6 +120,8 @@ def curve(
     pps_family: str = "",
     pps_parameters: Mapping[str, Cell] | None = None,
     hazard: str = "all_cause",
+    wane_to: str = "",
+    wane: str = "hazard",
     **modifiers: Cell,
 ) -> Curve:
     """A curve in use; modifiers are the columns ``delay`` to ``pfs_death_share``.
@@ -141,6 +148,8 @@ def curve(
         scale=scale,
         pps_scale=pps_scale,
         hazard=hazard,
+        wane_to=wane_to,
+        wane=wane if wane_to else "",
         **{name: expression(modifiers.get(name)) for name in MODIFIERS},
     )
 
@@ -348,7 +357,7 @@ class RandomStudy:
     def build(self) -> Spec:
         rng = self.rng
         strategies = ["a", "b", "c"][: rng.choice([2, 2, 3])]
-        curves = [c for strategy in strategies for c in self.curves(strategy)]
+        curves = self.waning([c for strategy in strategies for c in self.curves(strategy)])
         states = [NAMES[endpoint] for endpoint in self.endpoints]
         rates = [
             DiscountRate(first=0.0),
@@ -476,6 +485,24 @@ class RandomStudy:
             for group, weight in inner.items():
                 out.append(self.curve(strategy, "treatment", group, weight))
         return out
+
+    def waning(self, curves: list[Curve]) -> list[Curve]:
+        """Some curves wane to those of one strategy; the other choices stay as they are."""
+        to = self.flexible.choice(sorted({c.strategy for c in curves}))
+        there = {(c.endpoint, c.group) for c in curves if c.strategy == to}
+        found = []
+        for c in curves:
+            mine = c.strategy != to and (c.endpoint, c.group) in there
+            if mine and self.flexible.random() < 0.4:
+                size = self.horizon * UNITS_PER_YEAR[c.time_unit]
+                until = self.number(0.5 * size, 0.9 * size)
+                wane = self.flexible.choice(WANING)
+                if wane == "hazard" and self.flexible.random() < 0.3:
+                    until = None
+                start = self.number(0.1 * size, 0.4 * size)
+                c = dataclasses.replace(c, wane_to=to, wane=wane, wane_from=start, wane_until=until)
+            found.append(c)
+        return found
 
     def parameters(self, family: str, unit: float, size: float) -> dict[str, Cell]:
         """Parameters that give a median of the order of ``size`` years."""

@@ -274,6 +274,8 @@ def _curve(curve: Curve, mark: str) -> Row:
         "parameters": _named(curve.parameters, curve.scale),
         "time_unit": curve.time_unit,
         **{name: _text(getattr(curve, name)) for name in MODIFIERS},
+        "wane_to": curve.wane_to,
+        "wane": curve.wane,
         "pps_family": curve.pps_family,
         "pps_parameters": _named(curve.pps_parameters, curve.pps_scale),
         "use": mark,

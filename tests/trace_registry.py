@@ -121,6 +121,10 @@ class Registry:
             "weight": number(c.weight, self.draws),
             "has_hr_until": float(c.hr_until is not None),
             "has_km_until": float(c.km_until is not None),
+            "wane_to": c.wane_to,
+            "wane": c.wane or "hazard",
+            "wane_from": number(c.wane_from, self.draws),
+            "wane_until": number(c.wane_until or c.wane_from, self.draws),
         }
         row |= {
             name: number(getattr(c, name), self.draws, value) for name, value in NEUTRAL.items()
@@ -150,7 +154,7 @@ def add_traces(
     if calc_background.has_background(ctx):
         calc_background.write_background(ctx, book.sheet(f"{prefix}Calc Background"))
     calc_curves.write_curves(ctx, book.sheet(f"{prefix}Calc Curves"))
-    for strategy in spec.strategy_ids():
+    for strategy in calc_curves.filling_order(spec):
         calc_trace.write_trace(ctx, book.sheet(f"{prefix}Calc Trace {strategy}"), strategy)
     return ctx
 

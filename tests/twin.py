@@ -263,6 +263,24 @@ class Model:
             for k in range(len(s))
         ]
 
+    def waned(self, curve: Curve, own: Row, other: Row) -> Row:
+        """Methods 1.8: the curve's hazard, or the curve itself, moves to another's."""
+        unit = UNITS_PER_YEAR[curve.time_unit]
+        assert curve.wane_from is not None
+        start = self.number(curve.wane_from) / unit
+        until = self.optional(curve.wane_until, start * unit) / unit
+        out = [own[0]]
+        for k in range(self.cycles):
+            if curve.wane == "survival":
+                lost = min(max((self.times[k + 1] - start) / (until - start), 0.0), 1.0)
+                out.append(min(out[k], (1 - lost) * own[k + 1] + lost * other[k + 1]))
+                continue
+            lost = _mean_ratio(0.0, start, until, self.times[k], self.times[k + 1])
+            mine = own[k + 1] / own[k] if own[k] > 0 else 0.0
+            theirs = other[k + 1] / other[k] if other[k] > 0 else 0.0
+            out.append(out[k] * mine ** (1 - lost) * theirs**lost)
+        return out
+
     # --- the trace (methods 1.1, 1.2 steps 8 and 9, 1.3) ---------------------------------
 
     def trace(self, strategy: str) -> Trace:
@@ -272,6 +290,13 @@ class Model:
         weights = {c.group: self.number(c.weight) for c in used.values()}
         raw = {key: self.before_background(c, used) for key, c in used.items()}
         groups = {key: self.with_background(used[key], s, used) for key, s in raw.items()}
+        for key, c in used.items():
+            if c.wane_to:
+                theirs = {(x.endpoint, x.group): x for x in spec.curves_in_use(c.wane_to)}
+                other = self.before_background(theirs[key], theirs)
+                raw[key] = self.waned(c, raw[key], other)
+                after = self.with_background(theirs[key], other, theirs)
+                groups[key] = self.waned(c, groups[key], after)
         present = [e for e in self.inner if any(endpoint == e for endpoint, _ in used)]
         grouped = {e: {g for endpoint, g in used if endpoint == e} != {ALL} for e in present}
         pairs = list(itertools.pairwise(present))

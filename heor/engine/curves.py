@@ -336,19 +336,35 @@ class CurveBlock:
             raise ModelError(
                 f"curve {curve.id}: hr_until is before hr_from; it must not be earlier"
             )
-        time = self.timeline.times(curve.time_unit)
-        lower, upper = time[:-1], time[1:]
-        span = until - start
-        before = np.clip(np.minimum(upper, start) - lower, 0.0, None)
-        after = np.clip(upper - np.maximum(lower, until), 0.0, None)
-        left = np.clip(lower, start, until)
-        right = np.clip(upper, start, until)
-        progress = np.divide(
-            (left + right) / 2 - start, span, out=np.zeros(left.shape), where=span > 0
-        )
-        during = (right - left) * (ratio + (1 - ratio) * progress)
-        mean: FloatArray = (before * ratio + during + after) / (upper - lower)
-        return mean
+        return mean_ratio(self.timeline.times(curve.time_unit), ratio, start, until)
+
+
+def mean_ratio(
+    time: FloatArray, ratio: FloatArray | float, start: FloatArray, until: FloatArray
+) -> FloatArray:
+    """Mean over each cycle of a ratio until ``start`` that is 1, in a straight line, at ``until``.
+
+    Parameters
+    ----------
+    time : array ``(cycle + 1,)``
+    ratio, start, until : array ``(draw, 1)``
+        Times in the unit of ``time``; a jump where they are equal.
+
+    Returns
+    -------
+    array ``(draw, cycle)``
+        Exact.
+    """
+    lower, upper = time[:-1], time[1:]
+    span = until - start
+    before = np.clip(np.minimum(upper, start) - lower, 0.0, None)
+    after = np.clip(upper - np.maximum(lower, until), 0.0, None)
+    left = np.clip(lower, start, until)
+    right = np.clip(upper, start, until)
+    progress = np.divide((left + right) / 2 - start, span, out=np.zeros(left.shape), where=span > 0)
+    during = (right - left) * (ratio + (1 - ratio) * progress)
+    mean: FloatArray = (before * ratio + during + after) / (upper - lower)
+    return mean
 
 
 def _text(expression: Expression | None) -> str:

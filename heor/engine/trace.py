@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heor.engine.background import Background, Binding, binding
 from heor.engine.curves import CurveBlock
+from heor.engine.identities import TOLERANCE, Identities
+from heor.engine.nesting import pairs_of
 from heor.engine.structure import Flow, state_transition
 from heor.engine.timeline import Timeline
+from heor.engine.waning import waned
 from heor.errors import ModelError
 from heor.spec.parameters import FloatArray
 from heor.spec.records import ALL, EXCESS, PARTITIONED, Curve, Spec
-
-#: How far occupancy may stray from its identities (methods 10).
-TOLERANCE = 1e-12
 
 
 @dataclass(slots=True)
@@ -91,8 +90,9 @@ class Tracer:
             strategy: {(c.endpoint, c.group): c for c in spec.curves_in_use(strategy)}
             for strategy in spec.strategy_ids()
         }
-        self._living = spec.living_states
-        self._pairs = {s: _pairs(spec.nested_endpoints, slots) for s, slots in self._slots.items()}
+        self._pairs = {
+            s: pairs_of(spec.nested_endpoints, slots) for s, slots in self._slots.items()
+        }
         for strategy, slots in self._slots.items():
             if not any(endpoint == "os" for endpoint, _ in slots):
                 raise ModelError(f"strategy {strategy}: no curve for endpoint os is in use")
@@ -118,17 +118,21 @@ class Tracer:
             floor_capped_years=np.zeros(curves.rows),
         )
         before = self._before_background(slots, curves, background)
+        after = self._after_background(slots, before, curves, background, trace, detail)
+        for slot, curve in slots.items():
+            if curve.wane_to:
+                others = self._of_other(curve, slot, curves, background, trace)
+                before[slot], after[slot] = self._wane(
+                    curve, (before[slot], after[slot]), others, curves
+                )
         crossing = self._measure_crossing(strategy, slots, before, trace, curves, first_draw)
-        after = {
-            slot: self._background(slots, slot, curve, curves, background, trace, detail)
-            if slot[0] == "os"
-            else curve
-            for slot, curve in before.items()
-        }
         self._cap(slots, before, after, crossing, trace, curves)
         if self.spec.settings.structure != PARTITIONED:
             self._restructure(slots, curves, background, trace, detail)
-        self._guard(strategy, trace, curves, first_draw)
+        identities = Identities(
+            self.spec, strategy, trace.endpoints, trace.group_curves, first_draw
+        )
+        identities.check(curves, ordered=trace.ordered)
         if detail:
             self._add_detail(trace, background)
         return trace
@@ -195,6 +199,54 @@ class Tracer:
                 survival = np.multiply(survival, background.used(), out=curves.array())
             done[endpoint, group] = survival
         return done
+
+    def _after_background(
+        self,
+        slots: Mapping[tuple[str, str], Curve],
+        before: Mapping[tuple[str, str], FloatArray],
+        curves: CurveBlock,
+        background: Background,
+        trace: StrategyTrace,
+        detail: bool,
+    ) -> dict[tuple[str, str], FloatArray]:
+        """Step 7 of every curve of the strategy."""
+        return {
+            slot: self._background(slots, slot, curve, curves, background, trace, detail)
+            if slot[0] == "os"
+            else curve
+            for slot, curve in before.items()
+        }
+
+    def _of_other(
+        self,
+        curve: Curve,
+        slot: tuple[str, str],
+        curves: CurveBlock,
+        background: Background,
+        trace: StrategyTrace,
+    ) -> tuple[FloatArray, FloatArray]:
+        """The curve that one wanes to, before and after step 7 (methods 1.8)."""
+        slots = {
+            s: c for s, c in self._slots[curve.wane_to].items() if s in (slot, ("pfs", slot[1]))
+        }
+        if slot not in slots:
+            raise ModelError(f"curve {curve.id}: {curve.wane_to} has no curve to wane to")
+        before = self._before_background(slots, curves, background)
+        after = self._after_background(slots, before, curves, background, trace, False)
+        return before[slot], after[slot]
+
+    def _wane(
+        self,
+        curve: Curve,
+        own: tuple[FloatArray, FloatArray],
+        others: tuple[FloatArray, FloatArray],
+        curves: CurveBlock,
+    ) -> tuple[FloatArray, FloatArray]:
+        """The effect of a curve wanes, before step 7 (to measure crossing) and after it."""
+        before = waned(curve, own[0], others[0], curves)
+        if own[0] is own[1] and others[0] is others[1]:
+            return before, before
+        return before, waned(curve, own[1], others[1], curves)
 
     def _mix(
         self,
@@ -397,95 +449,12 @@ class Tracer:
         trace.floor_capped_years += weight * np.einsum("dk,k->d", moved, self._undiscounted)
         curves.release(moved)
 
-    def _guard(
-        self, strategy: str, trace: StrategyTrace, curves: CurveBlock, first_draw: int
-    ) -> None:
-        """Always-on identities (methods 10): finite, >= 0, sums to 1, dead never falling."""
-        alive = trace.endpoints["os"]
-        if not (np.abs(alive[:, 0] - 1) <= TOLERANCE).all():
-            self._refuse(
-                trace,
-                self.spec.dead_state.id,
-                np.abs(alive[:, :1] - 1),
-                "occupancy misses 1 by",
-                first_draw,
-            )
-        if (alive[:, 1:] > alive[:, :-1]).any() or np.isnan(alive.min()):
-            rising = alive[:, 1:] - alive[:, :-1]
-            if not rising.max() <= TOLERANCE:
-                self._refuse(trace, self.spec.dead_state.id, rising, "dead falls by", first_draw, 1)
-        inner = None
-        for state in self._living:
-            outer = trace.endpoints.get(state.endpoint)
-            if outer is None:
-                continue
-            missing = None
-            if inner is None:
-                missing = -outer if not outer.min() >= -TOLERANCE else None
-            elif not trace.ordered:
-                below = np.subtract(inner, outer, out=curves.array())
-                missing = None if below.max() <= TOLERANCE else below
-                curves.release(below)
-            if missing is not None:
-                self._refuse(trace, state.id, missing, "occupancy is below 0 by", first_draw)
-            inner = outer
-        for endpoint, curve in trace.endpoints.items():
-            if endpoint not in self.spec.nested_endpoints and not (
-                curve.min() >= -TOLERANCE and curve.max() <= 1 + TOLERANCE
-            ):
-                raise ModelError(
-                    f"strategy {strategy}, endpoint {endpoint}: a curve leaves the range 0 to 1"
-                )
-
-    def _refuse(
-        self,
-        trace: StrategyTrace,
-        state: str,
-        excess: FloatArray,
-        words: str,
-        first_draw: int,
-        shift: int = 0,
-    ) -> None:
-        """Raise, naming the first draw and cycle where ``excess`` is too large or not a number."""
-        bad = ~(excess <= TOLERANCE)
-        row, column = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        cycle = column + shift
-        value = excess[row, column]
-        endpoint = next((s.endpoint for s in self.spec.states if s.id == state), "") or "os"
-        of_endpoint = [group for e, group in trace.group_curves if e == endpoint]
-        broken = [
-            group
-            for group in of_endpoint
-            if not np.isfinite(trace.group_curves[endpoint, group][row, cycle])
-        ]
-        named = ", ".join(broken or of_endpoint)
-        found = "occupancy is not a number" if np.isnan(value) else f"{words} {value:.6g}"
-        raise ModelError(
-            f"strategy {trace.strategy}, state {state}, group {named}, draw {first_draw + row}, "
-            f"cycle {cycle}: {found} (curves of endpoint {endpoint})"
-        )
-
     def _add_detail(self, trace: StrategyTrace, background: Background) -> None:
         inner = np.zeros_like(trace.endpoints["os"])
-        for state in self._living:
+        for state in self.spec.living_states:
             outer = trace.endpoints.get(state.endpoint, inner)
             trace.occupancy[state.id] = outer - inner
             inner = outer
         trace.occupancy[self.spec.dead_state.id] = 1 - inner
         if background.needed:
             trace.background = background.alive()
-
-
-def _pairs(
-    nested: tuple[str, ...], slots: Mapping[tuple[str, str], Curve]
-) -> list[tuple[str, str, tuple[str, ...] | None]]:
-    """Adjacent nested endpoints and the groups in which to cap; None: after mixing."""
-    groups: dict[str, tuple[str, ...]] = {}
-    for endpoint in nested:
-        of_endpoint = tuple(group for other, group in slots if other == endpoint)
-        if of_endpoint:
-            groups[endpoint] = of_endpoint
-    return [
-        (inner, outer, groups[inner] if set(groups[inner]) <= set(groups[outer]) else None)
-        for inner, outer in pairwise(groups)
-    ]

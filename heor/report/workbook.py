@@ -424,15 +424,19 @@ def _reserve(
     for kind in kinds:
         if not kind.wanted(ctx.results):
             continue
+        titles: dict[str, str] = {}
         for strategy in ctx.strategies if kind.each else ("",):
             title = ctx.book.reserve(f"{kind.title} {strategy}".strip())
+            titles[strategy] = title
             meaning = f"{kind.meaning}: {ctx.label(strategy)}." if strategy else kind.meaning
             ctx.contents.append((kind.group, title, meaning))
             if strategy:
                 ctx.cells[f"{kind.title.removeprefix('Calc ').lower()} {strategy}"] = title
-            if kind.write is not None:
-                more = (strategy,) if strategy else ()
-                yield kind.turn, partial(_write, ctx, kind.write, title, *more)
+        order = calc_curves.filling_order(ctx.results.spec) if kind.each else ("",)
+        for strategy in order if kind.write is not None else ():
+            assert kind.write is not None
+            more = (strategy,) if strategy else ()
+            yield kind.turn, partial(_write, ctx, kind.write, titles[strategy], *more)
 
 
 def _write(ctx: Context, write: Writer, title: str, *more: str) -> None:

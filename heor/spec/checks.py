@@ -35,6 +35,8 @@ CURVE_RANGES: Mapping[str, Range] = {
     "early_period": _POSITIVE,
     "km_until": _NOT_NEGATIVE,
     "pfs_death_share": _SHARE,
+    "wane_from": _NOT_NEGATIVE,
+    "wane_until": _NOT_NEGATIVE,
 }
 #: Family parameters that may take any value; every other must be above 0.
 ANY_SIGN = frozenset(
@@ -72,6 +74,7 @@ def check(spec: Spec, broken: Collection[str] = (), *, sound: Findings | None = 
         (_check_curve_values, ()),
         (_check_post_progression, ("curves",)),
         (_check_structure, ("curves", "states", "strategies", "settings")),
+        (_check_waning, ("curves",)),
         (_check_pairs, ("curves", "parameters", "correlations")),
         (_check_joint, ("parameters", "correlations", "draws")),
         (_check_costs, ()),
@@ -249,6 +252,46 @@ def _check_structure(found: Findings) -> None:
             message = f"{strategy}: found PFS of {', '.join(pfs)} and OS of {', '.join(os)}"
             message = f"structure: {structure} needs PFS and OS of the same groups; {message}"
             found.problem(place, message)
+
+
+def _check_waning(found: Findings) -> None:
+    """A curve wanes to one that is there and does not wane itself (methods 1.8)."""
+    spec = found.spec
+    there = {(c.strategy, c.endpoint, c.group) for c in spec.curves}
+    waning = {c.strategy: c for c in reversed(spec.curves) if c.wane_to}
+    for curve in spec.curves:
+        if not curve.wane_to or curve.wane_to == curve.strategy:
+            continue
+        target = f"{curve.wane_to}.{curve.endpoint}.{curve.group}"
+        if (curve.wane_to, curve.endpoint, curve.group) not in there:
+            message = f"{curve.id}: there is no curve {target} to wane to"
+            found.problem(curve.place, message, "wane_to")
+        elif curve.wane_to in waning:
+            other = waning[curve.wane_to]
+            message = (
+                f"{curve.id}: `{curve.wane_to}` has curves that wane too (row {other.place.row});"
+                " wane to a strategy whose own curves do not"
+            )
+            found.problem(curve.place, message, "wane_to")
+        start, until = (
+            found.evaluate(e) if e is not None else None
+            for e in (curve.wane_from, curve.wane_until)
+        )
+        if start is not None and until is not None and until < start:
+            message = f"{curve.id}: wane_until ({until:g}) is before wane_from ({start:g})"
+            found.problem(curve.place, message, "wane_until")
+    for strategy in spec.strategy_ids():
+        used = {(c.endpoint, c.group): c for c in spec.curves_in_use(strategy)}
+        for (endpoint, group), curve in used.items():
+            pfs = used.get(("pfs", group))
+            if curve.family != "post_progression" or pfs is None:
+                continue
+            if pfs.wane_to and not curve.wane_to:
+                message = (
+                    f"{curve.id}: it is built from {pfs.id} before that wanes, so the effect on"
+                    f" {endpoint} lasts; fill `wane_to` here too"
+                )
+                found.warn(curve.place, message, "wane_to")
 
 
 def _check_pairs(found: Findings) -> None:

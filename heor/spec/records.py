@@ -61,6 +61,8 @@ PARTITIONED, FORWARD, RESET = (
     "state_transition_reset",
 )
 STRUCTURES = (PARTITIONED, FORWARD, RESET)
+#: What of a curve moves to another strategy's; the first is the default (methods 1.8).
+WANING = ("hazard", "survival")
 TRIGGERS = ("start", "in_state", "schedule", "entry", "exit")
 EVIDENCE_GRADES = ("published", "derived", "transported", "expert", "assumption", "unverified")
 
@@ -158,7 +160,8 @@ class State:
 class Curve:
     """One candidate curve of a strategy x endpoint x group (tables: ``curves``).
 
-    ``delay``, ``hr_from``, ``hr_until``, ``early_period`` and ``km_until`` are in ``time_unit``.
+    ``delay``, ``hr_from``, ``hr_until``, ``early_period``, ``km_until``, ``wane_from`` and
+    ``wane_until`` are in ``time_unit``. ``wane`` is one of `WANING`, "" where nothing wanes.
     Parameters stand in the family's order; those of a spline are ``gamma0``, ``gamma1``, … and
     ``knot1``, ``knot2``, …, and its scale is ``scale``, or ``pps_scale`` after progression.
     """
@@ -189,6 +192,10 @@ class Curve:
     scale: str = ""
     pps_scale: str = ""
     hazard: str = ALL_CAUSE
+    wane_to: str = ""
+    wane: str = ""
+    wane_from: Expression | None = None
+    wane_until: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from heor.spec.records import EVIDENCE_GRADES, FAMILIES, HAZARDS, TRIGGERS, UNITS_PER_YEAR
+from heor.spec.records import EVIDENCE_GRADES, FAMILIES, HAZARDS, TRIGGERS, UNITS_PER_YEAR, WANING
 
 TIME_UNITS = tuple(UNITS_PER_YEAR)
 #: Kinds of payment scheme.
@@ -167,6 +167,10 @@ _SCHEMAS = (
                 "Share of PFS events that are deaths (rows of `os`; blank: 0); read like"
                 " `pps_family`, and by `state_transition_forward`.",
             ),
+            _may("wane_to", "text", "Strategy to whose curve the effect wanes; blank: it lasts."),
+            _may("wane_from", "expression", "Time from which the effect wanes."),
+            _may("wane_until", "expression", "Time at which it is lost; blank: all at once."),
+            _may("wane", "choice", "What moves to that curve; blank is `hazard`.", WANING),
             _may(
                 "hazard",
                 "choice",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from heor.spec.context import Reading, RowReader, in_column
 from heor.spec.expressions import FUNCTIONS, Expression, constant
@@ -15,6 +15,7 @@ from heor.spec.records import (
     EXCESS,
     FAMILIES,
     HAZARDS,
+    WANING,
     Curve,
     Reference,
     State,
@@ -39,6 +40,8 @@ MODIFIERS = (
 EARLY = ("early_mortality", "early_period")
 #: Columns of OS rows: `post_progression` needs them, state-transition models read them (methods 9).
 POST_PROGRESSION = ("pps_family", "pps_parameters", "pfs_death_share")
+#: Columns that need a ``wane_to`` (methods 1.8).
+WANE = ("wane_from", "wane_until", "wane")
 #: Families of post-progression survival.
 PPS_FAMILIES = tuple(name for name, parameters in FAMILIES.items() if parameters)
 
@@ -194,6 +197,8 @@ def _curve(
         pps_scale, pps_parameters = family_parameters(cells, pps_family, "pps_parameters")
     share = cells.expression("pfs_death_share")
     hazard = cells.one_of("hazard", HAZARDS, "a kind of hazard") or ALL_CAUSE
+    wane_to, wane = _waning(cells, strategy, [s.id for s in strategies])
+    optional |= {name: cells.expression(name) for name in ("wane_from", "wane_until")}
     if family:
         _check_columns(cells, family, endpoint)
     if hazard == EXCESS:
@@ -220,8 +225,27 @@ def _curve(
         scale=scale,
         pps_scale=pps_scale,
         hazard=hazard,
+        wane_to=wane_to,
+        wane=wane,
         **optional,
     )
+
+
+def _waning(cells: RowReader, strategy: str, strategies: Sequence[str]) -> tuple[str, str]:
+    """Read to which strategy's curve an effect wanes, and what of it does."""
+    filled = cells.text("wane_to")
+    found = cells.one_of("wane_to", strategies, "a strategy", of=("strategies",))
+    if found and found == strategy:
+        cells.problem("wane_to", f"`{found}` is the curve's own strategy; name another")
+    kind = cells.one_of("wane", WANING, "a way to wane") or WANING[0]
+    for column in WANE:
+        if cells.text(column) and not filled:
+            cells.problem("wane_to", f"`{column}` needs a `wane_to`, the strategy to wane to")
+    if filled and not cells.text("wane_from"):
+        cells.problem("wane_from", "`wane_to` needs a `wane_from`")
+    if filled and kind == "survival" and not cells.text("wane_until"):
+        cells.problem("wane_until", "`wane` = survival needs a `wane_until`, where the curves meet")
+    return found, kind if found else ""
 
 
 def _check_columns(cells: RowReader, family: str, endpoint: str) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from scipy import integrate, stats
-from small_studies import Cell, cost, curve, settings, study, utility
+from small_studies import Cell, cost, curve, life_table, settings, study, utility
 
-from heor.engine.evaluate import evaluate
+from heor.engine.evaluate import evaluate, traces
+from heor.engine.timeline import Timeline
 from heor.spec.draws import base
-from heor.spec.records import Curve, LifeTable, Spec
+from heor.spec.records import BACKGROUND_METHODS, Curve, LifeTable, Spec
 
 RATE = 0.035
 
@@ -219,6 +220,70 @@ def test_waning_hazard_ratio() -> None:
     expected = integrate.quad(survival, 0, 100, points=[1, 3], limit=200)[0]
     curves = os_only(hazard_ratio=0.5, hr_from=1.0, hr_until=3.0)
     assert limit(lambda c: undiscounted(curves, c), 1 / 16) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("wane", "until"), [("hazard", None), ("hazard", 3.0), ("hazard", 7.5), ("survival", 7.5)]
+)
+def test_an_effect_that_wanes_to_another_strategy(wane: str, until: float | None) -> None:
+    """Hazards 0.1 and 0.4 from year 3 on: at once, gradually, and curves that meet."""
+    end = until or 3.0
+
+    def survival(t: float) -> float:
+        x = min(max(t - 3, 0), end - 3)
+        lost = x / (end - 3) if end > 3 else float(t > 3)
+        if wane == "survival":
+            return (1 - lost) * math.exp(-0.1 * t) + lost * math.exp(-0.4 * t)
+        ramp = x * x / (2 * (end - 3)) if end > 3 else 0.0
+        return math.exp(-0.1 * t - 0.3 * (ramp + max(t - end, 0)))
+
+    expected = integrate.quad(survival, 0, 100, points=[3, end], limit=200)[0]
+    curves = [
+        *(
+            curve("a", e, "exponential", {"rate": 0.1}, wane_to="b", wane=wane, wane_from=3.0,
+                  wane_until=until)
+            for e in ("pfs", "os")
+        ),
+        *(curve("b", e, "exponential", {"rate": 0.4}) for e in ("pfs", "os")),
+    ]  # fmt: skip
+    found = limit(lambda cycle: undiscounted(curves, cycle), 1 / 16)
+    assert found == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("background", BACKGROUND_METHODS)
+def test_lost_from_the_start_is_the_other_curve(background: str) -> None:
+    """Cured shares and the population's mortality are those of the other strategy too."""
+    own = curve("a", "os", "weibull", {"shape": 1.4, "scale": 9.0}, cure_fraction=0.3,
+                wane_to="b", wane_from=0.0)  # fmt: skip
+    other = curve("b", "os", "exponential", {"rate": 0.2}, cure_fraction=0.1, early_mortality=0.05,
+                  early_period=1.0)  # fmt: skip
+    pfs = [curve(s, "pfs", "exponential", {"rate": 2.0}) for s in ("a", "b")]
+    options = settings(background_mortality=background, start_age=70.0, male_share=0.5)
+    for row in (own, dataclasses.replace(own, wane="survival")):
+        spec = study([row, other, *pfs], options=options, life_table=life_table())
+        found = traces(spec, base(spec))
+        gap = np.abs(found["a"].endpoints["os"] - found["b"].endpoints["os"])
+        assert gap.max() < 1e-14
+
+
+def test_curves_that_meet_never_rise() -> None:
+    """Where the other curve lies above, the falling curve waits for it."""
+    curves = [
+        *(
+            curve("a", e, "exponential", {"rate": 0.6}, wane_to="b", wane="survival",
+                  wane_from=0.0, wane_until=2.0)
+            for e in ("pfs", "os")
+        ),
+        *(curve("b", e, "exponential", {"rate": 0.1}) for e in ("pfs", "os")),
+    ]  # fmt: skip
+    spec = study(curves)
+    alive = traces(spec, base(spec))["a"].endpoints["os"][0]
+    assert (np.diff(alive) <= 0).all()
+    time = Timeline(spec.settings).years
+    part = np.minimum(time / 2, 1)
+    line = (1 - part) * np.exp(-0.6 * time) + part * np.exp(-0.1 * time)
+    assert np.abs(alive - np.minimum.accumulate(line)).max() < 1e-14
+    assert (line - alive).max() > 0.01
 
 
 def test_mixture_is_the_weighted_mean() -> None:

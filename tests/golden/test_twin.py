@@ -19,6 +19,7 @@ from heor.spec.records import (
     DISCOUNTING,
     FAMILIES,
     UTILITY_CAPS,
+    WANING,
     Change,
     KaplanMeier,
     Spec,
@@ -71,8 +72,11 @@ def test_generator_reaches_every_feature() -> None:
         "early_mortality",
         "km_until",
         "pfs_death_share",
+        "wane_from",
+        "wane_until",
     ):
         assert sum(getattr(c, name) is not None for c in curves) >= 20, name
+    assert {c.wane for c in curves} == {"", *WANING}
     choices = {
         name: {getattr(spec.settings, name) for spec in specs}
         for name in ("discounting", "cycle_correction", "background_mortality", "utility_cap")

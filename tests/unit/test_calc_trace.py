@@ -193,7 +193,7 @@ def test_the_shipped_study_has_the_engine_s_numbers(
         ctx = add_traces(book, spec, draw_sets.base(spec))
     assert furthest(ctx, spec, draw_sets.base(spec)) < CLOSE
     places = [c.place for c in ctx.columns.values() if c.sheet.title == "Calc Trace lifileucel"]
-    assert max(places) < 60
+    assert max(places) < 75
 
 
 def test_a_moment_just_short_of_a_whole_year_counts_as_that_year(tmp_path: Path) -> None:

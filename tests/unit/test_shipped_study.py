@@ -187,7 +187,7 @@ def test_duration_of_response_goes_through_both_landmarks(values: dict[str, floa
 def test_candidates_for_response_meet_at_24_months(study: Spec, values: dict[str, float]) -> None:
     arrays = {name: np.array([value]) for name, value in values.items()}
     candidates = [c for c in study.curves if (c.strategy, c.endpoint) == ("lifileucel", "response")]
-    assert len(candidates) == 3
+    assert len(candidates) == 5
     assert sum(c.use for c in candidates) == 1
     for curve in candidates:
         parameters = [e.evaluate(arrays, 1)[:, None] for e in curve.parameters.values()]

@@ -14,7 +14,15 @@ import numpy as np
 from heor.engine.survival import step_excel, step_survival
 from heor.report.live import Term, every, exp, put, some, where
 from heor.report.lookup import index
-from heor.report.sheets.families import FEWEST, AddStep, Layout, family_formula, form_of, layout_of
+from heor.report.sheets.families import (
+    FEWEST,
+    AddStep,
+    Layout,
+    family_formula,
+    form_of,
+    layout_of,
+    waning_in,
+)
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import AFTER_HEADER, BOLD, HEADER, NOTE, TITLE, Sheet, Style
 from heor.spec.records import Curve, KaplanMeier, Spec
@@ -50,10 +58,16 @@ _COLUMNS = {
     "pps_family": "Family after progression",
     "q": "Number after progression",
     "pfs_death_share": "Deaths among PFS events",
+    "wane_to": "Effect wanes to",
+    "wane": "What moves",
+    "wane_from": "Effect wanes from",
+    "wane_until": "Effect lost at",
 }
+#: Those of candidates whose effect wanes.
+_WANE = ("wane_to", "wane", "wane_from", "wane_until")
 #: Those of candidates that build OS from PFS.
 _AFTER = ("pps_family", "pfs_death_share")
-_TEXTS = ("id", "family", "pps_family")
+_TEXTS = ("id", "family", "pps_family", "wane_to", "wane")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,7 @@ class Needs:
     waning: bool
     cure: bool
     early: bool
+    wane_to: tuple[str, ...] = ()
 
     @property
     def parametric(self) -> tuple[str, ...]:
@@ -107,6 +122,12 @@ class Slot:
         return [self.cell(ctx, column) for column in layout.columns]
 
 
+def filling_order(spec: Spec) -> tuple[str, ...]:
+    """Strategies in the order their trace sheets are filled: those that wane read the others."""
+    waning = {curve.strategy for curve in spec.curves if curve.wane_to}
+    return tuple(sorted(spec.strategy_ids(), key=lambda strategy: strategy in waning))
+
+
 def slots_of(spec: Spec, strategy: str) -> dict[tuple[str, str], Slot]:
     """Give a strategy's slots by (endpoint, group): inner endpoints first, ``os`` last."""
     members: dict[tuple[str, str], list[Curve]] = {}
@@ -138,6 +159,7 @@ def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
         cure=any(c.cure_fraction is not None for c in candidates)
         or (after and pfs is not None and pfs.needs.cure),
         early=any(c.early_mortality is not None for c in candidates),
+        wane_to=tuple(dict.fromkeys(c.wane_to for c in candidates if c.wane_to)),
     )
 
 
@@ -239,6 +261,8 @@ def _columns(spec: Spec) -> dict[str, str]:
     """Columns of ``curves`` that slots show: as many numbers as the families of the study have."""
     found: dict[str, str] = {}
     for key, heading in _COLUMNS.items():
+        if key in _WANE and not waning_in(spec):
+            continue
         if key in ("p", "q"):
             names = layout_of(spec, after=key == "q").columns
             found |= {name: f"{heading} {place}" for place, name in enumerate(names, start=1)}
@@ -281,6 +305,8 @@ def _write_slot(
             term = index(ctx.live[f"curves {key}"], chosen)
             if key == "pps_family":
                 term = where(slot.cell(ctx, "family").equals(POST_PROGRESSION), term, "none")
+            if key == "wane_to":
+                term = where(term.equals(""), "", term)
             style = _TEXT if key in _TEXTS else _NUMBER
             ctx.live[f"{known} {key}"] = put(sheet, row, column, term, style)
         column += 1
@@ -369,6 +395,8 @@ def _lacking(ctx: Context, slot: Slot) -> Term:
     ):
         if not there:
             conditions.append(slot.cell(ctx, key).equals(neutral))
+    if waning_in(ctx.results.spec):
+        conditions.append(_one_of(slot.cell(ctx, "wane_to"), ("", *needs.wane_to)))
     return where(every(*conditions), 0, 1)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heor.report.live import Column, Grid, Term, choose, largest, raised, smallest, where
+from heor.report.live import Column, Grid, Term, choose, largest, literal, raised, smallest, where
 from heor.report.sheets.calc_background import has_background
 from heor.report.sheets.calc_curves import (
     EXPONENTIAL,
@@ -27,6 +27,13 @@ from heor.spec.parameters import FloatArray
 
 SHARE = Style("formula", unit="number")
 _TIME = Style("formula", unit="number")
+
+
+#: What of a curve moves in time, in words, and the step that it belongs to.
+_RATIOS = {
+    "HR": ("mean of the hazard ratio", "Step 3"),
+    "effect lost": ("mean share of the effect that is lost", "methods 1.8"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,12 @@ class SlotWriter:
         after = curve
         if self.slot.endpoint == "os" and has_background(self.ctx):
             after = self._background(uncured, curve, early)
-        return SlotCurves(uncured, curve, after)
+        before = curve
+        if needs.wane_to:
+            before, after = self._waned(curve, after)
+        for when, column in (("before", before), ("after", after)):
+            self.ctx.columns[f"{when} {self.slot.name}"] = column
+        return SlotCurves(uncured, before, after)
 
     # --- steps 1 and 2 ------------------------------------------------------------------
 
@@ -170,7 +182,7 @@ class SlotWriter:
         note = "Step 3: S to the power of the hazard ratio"
         if not self.slot.needs.waning:
             return self.add("with HR", constant, note)
-        mean = self._mean_ratio(ratio)
+        mean = self._mean_ratio("HR", ratio, self.cell("hr_from"), self.cell("hr_until"))
         wanes = self.cell("has_hr_until").equals(1)
 
         def step(above: Term) -> Term:
@@ -180,7 +192,7 @@ class SlotWriter:
 
         values = np.array(np.broadcast_to(np.asarray(constant.value, float), (self.grid.rows,)))
         if wanes.value:
-            values = self._waned(base.values, mean.values)
+            values = self._with_ratio(base.values, mean.values)
         return self.grid.add_recursion(
             f"{self.slot.name} with HR",
             self._heading("with HR"),
@@ -192,13 +204,13 @@ class SlotWriter:
             note=note + "; where it wanes, cycle by cycle with its mean",
         )
 
-    def _mean_ratio(self, ratio: Term) -> Column:
-        """Mean of the ratio over the cycle that ends at the row: 1 from ``hr_until`` on."""
-        start, until = self.cell("hr_from"), self.cell("hr_until")
+    def _mean_ratio(self, what: str, ratio: Term, start: Term, until: Term) -> Column:
+        """Mean of a ratio over the cycle that ends at the row: 1 from ``until`` on."""
+        words, step = _RATIOS[what]
         inside = self.add(
-            "HR time",
+            f"{what} time",
             smallest(largest(self.units, start), until),
-            "Step 3: time, no earlier than the waning starts and no later than it ends",
+            f"{step}: time, no earlier than the waning starts and no later than it ends",
             _TIME,
         )
         upper = self.units
@@ -211,12 +223,12 @@ class SlotWriter:
         during = (inside.here - inside.previous) * (ratio + (1 - ratio) * progress)
         mean = (before * ratio + during + after) / (upper - lower)
         return self.add(
-            "mean HR",
+            f"mean {what}",
             where(self.at_start, ratio, mean),
-            "Step 3: mean of the hazard ratio over the cycle that ends here, where it wanes",
+            f"{step}: {words} over the cycle that ends here, where it wanes",
         )
 
-    def _waned(self, base: FloatArray, mean: FloatArray) -> FloatArray:
+    def _with_ratio(self, base: FloatArray, mean: FloatArray) -> FloatArray:
         values = np.empty(self.grid.rows)
         values[0] = base[0]
         for row in range(1, self.grid.rows):
@@ -358,6 +370,64 @@ class SlotWriter:
             "after background",
             choose(rule, [("floor", floored), ("add", before.here * alive.here)], before.here),
             "Step 7: floor, add or none",
+        )
+
+    # --- waning ------------------------------------------------------------------------
+
+    def _waned(self, before: Column, after: Column) -> tuple[Column, Column]:
+        """Move to another strategy's curve, before step 7 (to measure crossing) and after it."""
+        start, until = self.cell("wane_from"), self.cell("wane_until")
+        lost = self._mean_ratio("effect lost", literal(0), start, until)
+        waned = self._toward("before", before, lost)
+        return waned, waned if before is after else self._toward("after", after, lost)
+
+    def _toward(self, when: str, own: Column, lost: Column) -> Column:
+        """By the other's hazard, or in a straight line to its curve (methods 1.8)."""
+        to, kind, slot = self.cell("wane_to"), self.cell("wane"), self.slot
+        found = {
+            name: self.ctx.columns[f"{when} {name}.{slot.endpoint}.{slot.group}"]
+            for name in slot.needs.wane_to
+        }
+        first = next(iter(found.values()))
+        other = choose(to, [(name, column.here) for name, column in found.items()], first.here)
+        above = choose(
+            to, [(name, column.previous) for name, column in found.items()], first.previous
+        )
+        if len(found) == 1:
+            other, above = first.here, first.previous
+        mine = where(own.previous > 0, own.here / own.previous, 0)
+        theirs = where(above > 0, other / above, 0)
+        left = where(lost.here.equals(1), 1, raised(mine, 1 - lost.here))
+        left = left * where(lost.here.equals(0), 1, raised(theirs, lost.here))
+        kept = self.add(
+            f"left, {when} step 7",
+            where(self.at_start, 1, left),
+            "methods 1.8: share left over the cycle that ends here, its hazard between the two",
+        )
+        start, until = self.cell("wane_from"), self.cell("wane_until")
+        inside = self.grid[f"{slot.name} effect lost time"].here
+        part = where(
+            until > start, (inside - start) / (until - start), where(self.units >= until, 1, 0)
+        )
+        line = own.here + part * (other - own.here)
+
+        def step(last: Term) -> Term:
+            moved = where(kind.equals("survival"), smallest(last, line), last * kept.here)
+            return where(to.equals(""), own.here, moved)
+
+        values, met = np.array(own.values), np.asarray(line.value, dtype=float)
+        for row in range(1, len(values) if to.value else 0):
+            last, meets = values[row - 1], kind.value == "survival"
+            values[row] = min(last, met[row]) if meets else last * kept.values[row]
+        return self.grid.add_recursion(
+            f"{slot.name} waned {when}",
+            self._heading(f"waned, {when} step 7"),
+            step,
+            values,
+            SHARE,
+            start=own.here,
+            at_start=self.at_start,
+            note="methods 1.8: the effect wanes to the other strategy's curve, where it does",
         )
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from heor.engine.trace import TOLERANCE
+from heor.engine.identities import TOLERANCE
 from heor.report.live import (
     GRID_HEADING,
     GRID_ROW,

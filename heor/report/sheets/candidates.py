@@ -28,7 +28,7 @@ from heor.report.live import (
     words,
 )
 from heor.report.sheets.comparison import DASH
-from heor.report.sheets.families import GENF, GENGAMMA, form_of, layout_of, survival_of
+from heor.report.sheets.families import GENF, GENGAMMA, form_of, layout_of, survival_of, waning_in
 from heor.report.sheets.layout import Context
 from heor.spec.records import UNITS_PER_YEAR, Curve
 
@@ -126,12 +126,14 @@ class Candidate:
     def _elsewhere(self) -> Term:
         """Whether no formula of this row gives the curve.
 
-        A hazard ratio that moves over time is formed cycle by cycle; a family changed in the
-        workbook has other parameters than the cells here were made for.
+        What moves over time, a hazard ratio or an effect that wanes, is formed cycle by cycle; a
+        family changed in the workbook has other parameters than the cells here were made for.
         """
+        wanes = waning_in(self.ctx.results.spec)
         changed = self.live("family").equals(form_of(self.curve))
         return some(
             self.live("has_hr_until").equals(1),
+            *([call("NOT", np.logical_not, self.live("wane_to").equals(""))] if wanes else []),
             call("NOT", np.logical_not, changed),
         )
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from heor.analyses.cea import COST_TOLERANCE, QALY_TOLERANCE
+from heor.engine.identities import TOLERANCE as OCCUPANCY_TOLERANCE
 from heor.engine.outcomes import EVENTS
-from heor.engine.trace import TOLERANCE as OCCUPANCY_TOLERANCE
 from heor.report.live import (
     Term,
     absolute,

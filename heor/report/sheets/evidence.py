@@ -188,6 +188,8 @@ _MODIFIERS: Mapping[str, str] = {
     "early_period": "within",
     "km_until": "Kaplan-Meier until",
     "pfs_death_share": "deaths among progressions",
+    "wane_from": "effect wanes from",
+    "wane_until": "lost at",
 }
 
 
@@ -207,6 +209,8 @@ def parameters_in_words(curve: Curve) -> str:
         value = getattr(curve, name)
         if value is not None:
             parts.append(f"{text} {value.text}")
+    if curve.wane_to:
+        parts.append(f"{curve.wane} moves to that of {curve.wane_to}")
     return "; ".join((*parts, f"in {curve.time_unit}s"))
 
 

@@ -76,6 +76,11 @@ class Layout:
         return form in CURVES or form.startswith(f"{SPLINE} ")
 
 
+def waning_in(spec: Spec) -> bool:
+    """Whether a candidate's effect wanes to another strategy's curve (methods 1.8)."""
+    return any(curve.wane_to for curve in spec.curves)
+
+
 def layout_of(spec: Spec, *, after: bool = False) -> Layout:
     """Give the columns that the rows of a study need."""
     forms = [form_of(curve, after=after) for curve in spec.curves]

@@ -14,13 +14,13 @@ from functools import partial
 import numpy as np
 
 from heor.report.live import Term, literal, put, where, words
-from heor.report.sheets.families import Layout, derived_term, form_of, layout_of
+from heor.report.sheets.families import Layout, derived_term, form_of, layout_of, waning_in
 from heor.report.sheets.inputs import calc_place, column_of, typed
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import HEADER, Sheet, Style, cell_name
 from heor.spec.context import as_values, read_expression
 from heor.spec.expressions import Expression
-from heor.spec.records import SPLINE, UNITS_PER_YEAR, TableData
+from heor.spec.records import SPLINE, UNITS_PER_YEAR, WANING, TableData
 
 TITLE_KM = "Calc KM"
 
@@ -188,9 +188,24 @@ def _curves(live: LiveTable) -> None:
         live.add(column, [live.number(column, row, blank) for row in live.rows])
         if column in _MAY_BE_ABSENT:
             live.add(f"has_{column}", [_filled(live, column, row) for row in live.rows])
+    if waning_in(live.ctx.results.spec):
+        _waning(live)
     _family_numbers(live)
     live.add("pps_family", [_form(live, "pps_family", row) for row in live.rows], text)
     _family_numbers(live, after=True)
+
+
+def _waning(live: LiveTable) -> None:
+    """Add what tells to which curve, when and how a curve's effect wanes (methods 1.8)."""
+    text = Style("formula")
+    live.add("wane_to", [live.word("wane_to", row) for row in live.rows], text)
+    kinds = [live.word("wane", row) for row in live.rows]
+    live.add("wane", [where(kind.equals(""), WANING[0], kind) for kind in kinds], text)
+    starts = live.add("wane_from", [live.number("wane_from", row, 0) for row in live.rows])
+    ends = [live.number("wane_until", row, 0) for row in live.rows]
+    filled = [_filled(live, "wane_until", row) for row in live.rows]
+    until = zip(filled, ends, starts, strict=True)
+    live.add("wane_until", [where(f.equals(1), end, start) for f, end, start in until])
 
 
 def _marked(live: LiveTable, row: int) -> Term:
