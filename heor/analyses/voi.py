@@ -16,7 +16,7 @@ from heor.analyses.psa_results import PsaResult
 from heor.engine.timeline import discount_factor
 from heor.errors import HeorError
 from heor.spec.parameters import FloatArray
-from heor.spec.records import DiscountRate, Spec
+from heor.spec.records import DiscountRate, Settings, Spec
 
 #: Draws of the regression's weights from which the standard error comes, and most draws of the
 #: model over which each is averaged.
@@ -63,6 +63,8 @@ class VoiResult:
         Draws that it rests on.
     thresholds, evpi : array ``(threshold,)``
         Currency per QALY, and the value of knowing everything, per patient.
+    evpi_se : array ``(threshold,)``
+        Monte Carlo standard error of ``evpi``, of independent draws.
     sets : tuple of Evppi
         Ranked by value at the threshold of the largest EVPI, then by what they explain.
     names : mapping of tuple of str to str
@@ -75,24 +77,35 @@ class VoiResult:
     draws: int
     thresholds: FloatArray
     evpi: FloatArray
+    evpi_se: FloatArray
     sets: tuple[Evppi, ...]
     names: Mapping[tuple[str, ...], str]
     patients: float | None
 
 
-def population(incidence: float, years: float, rate: DiscountRate) -> float:
+def population(incidence: float, years: float, rate: DiscountRate, after: float = 0.0) -> float:
     """Patients that a decision is for: Σ_y I/(1+r)^(y-1) over its years (methods 7.4).
 
-    A last year that is not whole counts by its part.
+    A year that is not whole counts by its part; patients before the year ``after`` do not count.
 
     Examples
     --------
     >>> round(population(1000.0, 2.5, DiscountRate(first=0.03)), 3)
     2442.172
+    >>> round(population(1000.0, 2.5, DiscountRate(first=0.03), after=1.5), 3)
+    956.735
     """
     starts: FloatArray = np.arange(np.ceil(years - 1e-9), dtype=np.float64)
-    part = np.minimum(years - starts, 1.0)
+    part = np.clip(np.minimum(years - starts, 1.0) - np.maximum(after - starts, 0.0), 0.0, 1.0)
     return float(incidence * (part * discount_factor(starts, rate)).sum())
+
+
+def population_of(settings: Settings, after: float = 0.0) -> float | None:
+    """`population` of a study; None where it gives no incidence or no decision horizon."""
+    if settings.incidence is None or settings.decision_horizon is None:
+        return None
+    rate = settings.discount_rate_costs
+    return population(settings.incidence, settings.decision_horizon, rate, after)
 
 
 def run(
@@ -128,30 +141,38 @@ def run(
         (name,): spec.parameters[name].label or name for name in inputs
     }
     names |= {tuple(members): name for name, members in groups.items()}
-    strategies = spec.strategy_ids()
-    reference = spec.settings.reference
-    order = sorted(range(len(strategies)), key=lambda i: strategies[i] != reference)
-    costs, qalys = psa.outcomes.get("cost")[:, order], psa.outcomes.get("qaly")[:, order]
+    costs, qalys = totals(spec, psa)
     weight = spec.settings.severity_weight
-    if thresholds is None:
-        own = spec.settings.thresholds
-        marks = tuple(sorted({*own, most_uncertain(costs, qalys, own, weight)}))
-    else:
-        marks = tuple(thresholds)
+    marks = marks_of(spec, costs, qalys, thresholds)
     found = evppi(inputs, list(names), costs, qalys, marks, weight)
-    settings = spec.settings
-    patients = None
-    if settings.incidence is not None and settings.decision_horizon is not None:
-        rate = settings.discount_rate_costs
-        patients = population(settings.incidence, settings.decision_horizon, rate)
+    evpi = ceac.evpi(costs, qalys, marks, weight)
     return VoiResult(
         draws=len(costs),
         thresholds=np.asarray(marks, dtype=float),
-        evpi=ceac.evpi(costs, qalys, marks, weight),
-        sets=ranked(found, ceac.evpi(costs, qalys, marks, weight)),
+        evpi=evpi,
+        evpi_se=draws_error(_net_benefit(_increments(costs, qalys), np.asarray(marks), weight)),
+        sets=ranked(found, evpi),
         names=names,
-        patients=patients,
+        patients=population_of(spec.settings),
     )
+
+
+def totals(spec: Spec, psa: PsaResult) -> tuple[FloatArray, FloatArray]:
+    """Costs and QALYs of every draw ``(draw, strategy)``, the reference first."""
+    strategies, reference = spec.strategy_ids(), spec.settings.reference
+    order = sorted(range(len(strategies)), key=lambda i: strategies[i] != reference)
+    return psa.outcomes.get("cost")[:, order], psa.outcomes.get("qaly")[:, order]
+
+
+def marks_of(
+    spec: Spec, costs: FloatArray, qalys: FloatArray, thresholds: Sequence[float] | None
+) -> tuple[float, ...]:
+    """Thresholds asked for, or the study's and the one at which the decision is least certain."""
+    if thresholds is not None:
+        return tuple(thresholds)
+    own = spec.settings.thresholds
+    worst = most_uncertain(costs, qalys, own, spec.settings.severity_weight)
+    return tuple(sorted({*own, worst}))
 
 
 def drawn(spec: Spec, psa: PsaResult) -> dict[str, FloatArray]:
@@ -213,6 +234,57 @@ def evppi(
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What seeing some numbers is worth, by regression; arrays ``(threshold,)``.
+
+    Attributes
+    ----------
+    value, se : array
+        Per patient, from 0 to the EVPI, and its standard error from the regression's weights.
+    draws_se : array
+        Monte Carlo standard error of ``value`` over independent draws.
+    explained, lack_of_fit : array
+        As of `Evppi`.
+    """
+
+    value: FloatArray
+    se: FloatArray
+    draws_se: FloatArray
+    explained: FloatArray
+    lack_of_fit: FloatArray
+
+
+def worth_of(
+    x: FloatArray,
+    costs: FloatArray,
+    qalys: FloatArray,
+    thresholds: FloatArray,
+    weight: float,
+    limit: FloatArray,
+) -> Worth:
+    """Value of deciding after seeing numbers ``x`` ``(draw, number)``, at most ``limit``.
+
+    The numbers may be inputs (EVPPI) or sum up data simulated from each draw (EVSI).
+    """
+    increments = _increments(costs, qalys)
+    others = costs.shape[1] - 1
+    fits = smoothing.regress(x, increments)
+    known = _net_benefit([f.fitted for f in fits], thresholds, weight)
+    actual = _net_benefit(increments, thresholds, weight)
+    lack = [
+        min(smoothing.lack_of_fit(x, residual) for residual in at_threshold) * others
+        for at_threshold in actual - known
+    ]
+    return Worth(
+        value=np.clip(_worth(known), 0.0, limit),
+        se=_standard_errors(fits, increments, thresholds, weight),
+        draws_se=draws_error(known),
+        explained=_explained(known, actual),
+        lack_of_fit=np.minimum(lack, 1.0),
+    )
+
+
 def _one_set(
     inputs: Mapping[str, FloatArray],
     names: tuple[str, ...],
@@ -223,23 +295,39 @@ def _one_set(
     limit: FloatArray,
 ) -> Evppi:
     x = np.column_stack([inputs[name] for name in names])
-    others = range(1, costs.shape[1])
-    increments = [values[:, s] - values[:, 0] for values in (qalys, costs) for s in others]
-    fits = smoothing.regress(x, increments)
-    known = _net_benefit([f.fitted for f in fits], thresholds, weight)
-    actual = _net_benefit(increments, thresholds, weight)
-    lack = [
-        min(smoothing.lack_of_fit(x, residual) for residual in at_threshold) * len(others)
-        for at_threshold in actual - known
-    ]
+    found = worth_of(x, costs, qalys, thresholds, weight, limit)
     return Evppi(
         parameters=names,
         thresholds=thresholds,
-        evppi=np.clip(_worth(known), 0.0, limit),
-        se=_standard_errors(fits, increments, thresholds, weight),
-        explained=_explained(known, actual),
-        lack_of_fit=np.minimum(lack, 1.0),
+        evppi=found.value,
+        se=found.se,
+        explained=found.explained,
+        lack_of_fit=found.lack_of_fit,
     )
+
+
+def _increments(costs: FloatArray, qalys: FloatArray) -> list[FloatArray]:
+    """QALYs of every strategy over the first, then costs, each ``(draw,)``."""
+    others = range(1, costs.shape[1])
+    return [values[:, s] - values[:, 0] for values in (qalys, costs) for s in others]
+
+
+def draws_error(known: FloatArray) -> FloatArray:
+    """Monte Carlo standard error of what deciding by ``known`` is worth, ``(threshold,)``.
+
+    ``known`` is incremental net benefit ``(threshold, strategy, draw)``, the draws independent.
+    """
+    gain = np.maximum(known.max(axis=1), 0.0)
+    means = known.mean(axis=-1)
+    best = means.argmax(axis=1)
+    for row, place in enumerate(best):
+        if means[row, place] > 0:
+            gain[row] -= known[row, place]
+    count = known.shape[-1]
+    if count < 2:
+        return np.full(len(known), np.nan)
+    error: FloatArray = gain.std(axis=-1, ddof=1) / np.sqrt(count)
+    return error
 
 
 def _net_benefit(parts: Sequence[FloatArray], thresholds: FloatArray, weight: float) -> FloatArray:

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     ),
     "cea": ("heor.cli.cea", "cea", "Incremental analysis of anybody's PSA output."),
     "voi": ("heor.cli.voi", "voi", "What better evidence is worth: EVPI and EVPPI."),
+    "evsi": ("heor.cli.evsi", "evsi", "What a study would be worth, by its size."),
     "evppi": ("heor.cli.evppi", "evppi", "EVPPI from anybody's PSA output."),
     "fit": ("heor.cli.fit", "fit", "Survival curves from patient data."),
     "import-fit": (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from heor.analyses import nested as nested_analysis
 from heor.analyses import psa as psa_analysis
 from heor.analyses import voi as voi_analysis
 from heor.cli import options
@@ -21,6 +22,7 @@ from heor.report import files, json_shapes, voi_forms
         "heor voi",
         "heor voi my_study --group response=lif_orr,doc_orr",
         "heor voi --thresholds 0:2000000:250000 -o voi.csv",
+        "heor voi --nested lif_orr --outer 100 --inner 200",
     ),
 )
 @options.inputs_argument
@@ -34,6 +36,29 @@ from heor.report import files, json_shapes, voi_forms
     callback=read_groups,
     metavar="NAME=ID,ID…",
     help="Inputs that become known together; may be repeated.",
+)
+@click.option(
+    "--nested",
+    multiple=True,
+    callback=read_groups,
+    metavar="ID,ID…",
+    help="Inputs checked by nested Monte Carlo, outer x inner model runs.",
+)
+@click.option(
+    "--outer",
+    type=click.IntRange(min=2),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Values of the inputs in --nested.",
+)
+@click.option(
+    "--inner",
+    type=click.IntRange(min=2),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Model runs for each of them.",
 )
 @click.option(
     "--thresholds",
@@ -59,6 +84,9 @@ def voi(
     sampler: str | None,
     workers: int,
     groups: dict[str, tuple[str, ...]],
+    nested: dict[str, tuple[str, ...]],
+    outer: int,
+    inner: int,
     thresholds: tuple[float, ...] | None,
     output: Path | None,
     as_json: bool,
@@ -75,13 +103,22 @@ def voi(
     with progress_bar(quiet=quiet) as progress:
         report = None if progress is None else lambda done, total: progress("PSA", done, total)
         psa = psa_analysis.run(spec, draws, seed, sampler, workers=workers, progress=report)
+        groups |= {name: members for name, members in nested.items() if len(members) > 1}
         result = voi_analysis.run(spec, psa, groups, thresholds)
+        marks = result.thresholds.tolist()
+        checked = {
+            members: nested_analysis.evppi(
+                spec, members, outer, inner, marks, seed=psa.seed, workers=workers
+            )
+            for members in nested.values()
+        }
     shape = {
         "study": spec.name,
         "input_hash": spec.input_hash,
         "currency": spec.settings.currency,
         "seed": psa.seed,
         **voi_forms.voi_json(result),
+        "nested": voi_forms.nested_rows(checked, result.names),
     }
     if output is not None:
         table = voi_forms.to_csv(result.sets, result.names)
@@ -97,4 +134,5 @@ def voi(
         from heor.report import layout
 
         parts = voi_forms.voi_tables(result, spec.settings.currency)
+        parts += voi_forms.nested_tables(checked, result, spec.settings.currency)
         layout.show(layout.console(no_color=no_color), parts)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from heor.analyses.nested import Nested
 from heor.analyses.voi import Evppi, VoiResult
 from heor.report.numbers import count, money, percent
 
@@ -55,6 +56,7 @@ def voi_json(result: VoiResult) -> dict[str, Any]:
         "draws": result.draws,
         "thresholds": result.thresholds.tolist(),
         "evpi": result.evpi.tolist(),
+        "evpi_se": result.evpi_se.tolist(),
         "patients": result.patients,
         "population_evpi": None
         if result.patients is None
@@ -123,3 +125,49 @@ def _ranking(
             percent(float(one.explained[at])),
         )
     return table
+
+
+def nested_rows(
+    checked: Mapping[tuple[str, ...], Nested], names: Mapping[tuple[str, ...], str]
+) -> list[dict[str, Any]]:
+    """One row per set and threshold of the nested Monte Carlo (docs/json.md)."""
+    return [
+        {
+            "name": names.get(members, " + ".join(members)),
+            "parameters": list(members),
+            "threshold": float(threshold),
+            "outer": one.outer,
+            "inner": one.inner,
+            "evppi": float(one.value[i]),
+            "se": float(one.se[i]),
+            "bias": float(one.bias[i]),
+        }
+        for members, one in checked.items()
+        for i, threshold in enumerate(one.thresholds)
+    ]
+
+
+def nested_tables(
+    checked: Mapping[tuple[str, ...], Nested], result: VoiResult, currency: str
+) -> list[RenderableType]:
+    """Print the nested Monte Carlo beside the regression, at the threshold of the largest EVPI."""
+    from heor.report.layout import make_table
+
+    if not checked:
+        return []
+    at = int(result.evpi.argmax())
+    threshold = money(float(result.thresholds[at]), currency)
+    table = make_table(
+        f"EVPPI by nested Monte Carlo, at {threshold} per QALY",
+        ("Inputs", "Nested", "SE", "Too high by about", "Regression", "SE"),
+    )
+    by_regression = {one.parameters: one for one in result.sets}
+    for members, one in checked.items():
+        other = by_regression[members]
+        table.add_row(
+            result.names.get(members, " + ".join(members)),
+            *(money(float(v[at]), currency) for v in (one.value, one.se, one.bias)),
+            *(money(float(v[at]), currency) for v in (other.evppi, other.se)),
+        )
+    words = " and ".join({f"{one.outer:,} x {one.inner:,}" for one in checked.values()})
+    return [table, f"Model runs: {words}; the best of noisy means is a little too good."]
