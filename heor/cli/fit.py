@@ -98,6 +98,7 @@ def _id(ctx: click.Context, param: click.Parameter, text: str) -> str:
         "heor fit patients.csv --by arm --target 60=0.12:0.08:0.17 --figures figures",
         "heor fit visits.csv --time last_free --upper first_seen --unit weeks",
         "heor fit p.csv --family spline --knots 2 --scale odds --unit days",
+        "heor fit p.csv --family all --as R -o fits.R",
         "heor fit p.csv --expected life_table.csv --age age --sex sex",
     ),
 )
@@ -182,6 +183,13 @@ def _id(ctx: click.Context, param: click.Parameter, text: str) -> str:
     metavar="FILE",
     help=f"Write to a file instead: {' or '.join(ENDINGS)}.",
 )
+@click.option(
+    "--as",
+    "language",
+    type=click.Choice(("R",)),
+    default=None,
+    help="Print calls of flexsurv with these fits, equations and Excel formulas.",
+)
 @options.json_option
 @options.output_options
 def fit(
@@ -215,6 +223,7 @@ def fit(
     source: str,
     by_is: str,
     output: Path | None,
+    language: str | None,
     as_json: bool,
     quiet: bool,
     no_color: bool,
@@ -224,8 +233,11 @@ def fit(
     DATA.csv has a row per subject. Families are compared by AIC and BIC, and by what they say
     beyond the data; every optimum is checked. Hazards and groups are looked at without a family.
     """
-    if output is not None and output.suffix.lower() not in ENDINGS:
-        raise click.UsageError(f"-o {output}: the file must end in {' or '.join(ENDINGS)}.")
+    if language and as_json:
+        raise click.UsageError("--as R and --json: give one of them.")
+    endings = (f".{language.lower()}",) if language else ENDINGS
+    if output is not None and output.suffix.lower() not in endings:
+        raise click.UsageError(f"-o {output}: the file must end in {' or '.join(endings)}.")
     if together and not by:
         raise click.UsageError("--together needs --by, the column of the groups.")
     requests = _requests(families, cure or "", knots, scales)
@@ -260,10 +272,18 @@ def fit(
         raise HeorError(f"{data}: {error}.") from error
     excess = expected is not None
     shape = fit_forms.to_json(found, unit, horizon, excess)
+    code = ""
+    if language:
+        from heor.report.r_code import r_code
+
+        life = expected.as_posix() if expected else ""
+        code = r_code(
+            found, columns, data=data.as_posix(), unit=unit, event_is=event_is, life_table=life
+        )
     if output is not None:
         as_csv = output.suffix.lower() == ".csv"
         text = fit_forms.to_csv(found) if as_csv else json_shapes.dumps(shape)
-        files.write_text(output, text)
+        files.write_text(output, code or text)
         if not quiet:
             click.echo(f"Wrote {output}", err=as_json)
     if diagnostics is not None:
@@ -291,6 +311,8 @@ def fit(
         return
     if as_json:
         click.echo(json_shapes.dumps(shape), nl=False)
+    elif code and output is None:
+        click.echo(code, nl=False)
     elif output is None:
         from heor.report import layout
 
