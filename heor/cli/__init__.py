@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
         "structure",
         "The same evidence as state-transition models.",
     ),
+    "importance": ("heor.cli.importance", "importance", "Which inputs the spread comes from."),
     "cea": ("heor.cli.cea", "cea", "Incremental analysis of anybody's PSA output."),
     "voi": ("heor.cli.voi", "voi", "What better evidence is worth: EVPI and EVPPI."),
     "evsi": ("heor.cli.evsi", "evsi", "What a study would be worth, by its size."),

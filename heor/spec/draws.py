@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from heor.spec.expressions import evaluation_order
 from heor.spec.groups import Groups, find_groups
 from heor.spec.parameters import Draws, Parameter
 from heor.spec.records import SAMPLERS, Spec
-from heor.spec.sampling import Streams
+from heor.spec.sampling import Points, Streams
 
 FloatArray = NDArray[np.float64]
 
@@ -148,16 +148,63 @@ def sample(
     seed = spec.settings.psa_seed if seed is None else seed
     sampler = spec.settings.psa_sampler if sampler is None else sampler
     _check(spec, n, seed, sampler, replicate, start, skip)
+    groups = _groups(spec)
+    drawn = _drawn(spec)
+    streams = Streams(seed, n, sampler, replicate, _sobol_columns(drawn, groups), skip)
+
+    def row(name: str) -> FloatArray:
+        return _rows(name, spec.empirical[name], start + skip, n)
+
+    return _from_streams(spec, groups, streams, row, start + skip)
+
+
+def at(spec: Spec, points: Mapping[str, FloatArray]) -> Draws:
+    """Draw every uncertain parameter at given uniform numbers instead of streams of its own.
+
+    Parameters
+    ----------
+    spec : Spec
+        The study.
+    points : mapping of str to array ``(draw,)``
+        Numbers strictly between 0 and 1 of every parameter with a distribution. Correlated ones
+        are mixed, shares formed, as for `sample`; an empirical one takes the row of the table
+        ``draws`` that lies at that share of it.
+    """
+    groups = _groups(spec)
+    streams = Points(points)
+
+    def row(name: str) -> FloatArray:
+        column = np.asarray(spec.empirical[name], dtype=np.float64)
+        return np.asarray(column[(points[name] * len(column)).astype(np.intp)])
+
+    return _from_streams(spec, groups, streams, row, 0)
+
+
+def _groups(spec: Spec) -> Groups:
     groups = find_groups(spec.parameters, spec.correlations, spec.empirical)
     if groups.problems:
         raise InputErrors(groups.problems)
-    drawn = {p.id: p.distribution for p in _given(spec) if p.distribution is not None}
-    streams = Streams(seed, n, sampler, replicate, _sobol_columns(drawn, groups), skip)
+    return groups
+
+
+def _drawn(spec: Spec) -> dict[str, Distribution]:
+    return {p.id: p.distribution for p in _given(spec) if p.distribution is not None}
+
+
+def _from_streams(
+    spec: Spec,
+    groups: Groups,
+    streams: Streams,
+    row: Callable[[str], FloatArray],
+    before: int,
+) -> Draws:
+    """Quantiles of uniform numbers; ``row`` gives the values of an empirical parameter."""
+    drawn = _drawn(spec)
     uniforms, sds = _mixed_uniforms(streams, groups)
-    values = {p.id: np.full(n, p.value) for p in _given(spec) if p.id not in drawn}
+    values = {p.id: np.full(streams.n, p.value) for p in _given(spec) if p.id not in drawn}
     for name, distribution in drawn.items():
         if distribution.name == "empirical":
-            values[name] = _rows(name, spec.empirical[name], start + skip, n)
+            values[name] = row(name)
         elif distribution.name == "dirichlet":
             alpha = distribution.parameters[0]
             values[name] = np.asarray(special.gammaincinv(alpha, streams.uniform(name)))
@@ -168,8 +215,8 @@ def sample(
             values[name] = distribution.ppf(u)
     _share_out(values, groups)
     for name in drawn:
-        _check_finite(spec.parameters[name], values[name], values, start + skip)
-    return Draws(derive(spec, values, start + skip))
+        _check_finite(spec.parameters[name], values[name], values, before)
+    return Draws(derive(spec, values, before))
 
 
 def derive(

@@ -143,6 +143,20 @@ class Streams:
         )
 
 
+class Points(Streams):
+    """Uniform numbers that are given instead of drawn.
+
+    Parameters
+    ----------
+    columns : mapping of str to array ``(draw,)``
+        Numbers of each parameter, strictly between 0 and 1.
+    """
+
+    def __init__(self, columns: Mapping[str, FloatArray]) -> None:
+        super().__init__(0, len(next(iter(columns.values()))), "sobol", 0, ())
+        self._joint = columns
+
+
 def _latin_hypercube(bits: np.random.PCG64, n: int) -> FloatArray:
     """One number in each of ``n`` strata; 32 bits inside it, so that none rounds onto its edge."""
     stratum = np.argsort(bits.random_raw(n), kind="stable")

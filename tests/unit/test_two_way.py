@@ -11,6 +11,7 @@ from linear_study import GAIN, PRICE, linear_study
 from small_studies import cost, fixed
 
 from heor.analyses import base_case, dsa, thresholds, two_way
+from heor.analyses.roots import close_in
 from heor.analyses.two_way import Asked
 from heor.errors import HeorError, InputErrors, Place
 from heor.spec.changes import apply_changes
@@ -222,7 +223,5 @@ def test_roots_of_many_functions_at_once():
 
     zero, ten = np.zeros(4), np.full(4, 10.0)
     every = np.arange(4)
-    found = thresholds.close_in(
-        gain, zero, ten, gain(every, zero), gain(every, ten), np.full(4, 1e-12)
-    )
+    found = close_in(gain, zero, ten, gain(every, zero), gain(every, ten), np.full(4, 1e-12))
     assert found == pytest.approx(shifts, abs=1e-11)
