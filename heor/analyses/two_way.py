@@ -153,7 +153,8 @@ def run(
         across.parameter: np.tile(across.values, shape[0]),
         down.parameter: np.repeat(down.values, shape[1]),
     }
-    outcomes = evaluate(spec, draw_sets.moved(spec, columns), workers=workers, keep=_TOTALS)
+    # all outcomes, and so every cycle: cells have the bits of a base case
+    outcomes = evaluate(spec, draw_sets.moved(spec, columns), workers=workers)
     own = spec.settings.thresholds
     shown = ceac.middle_threshold(own) if threshold is None else float(threshold)
     thresholds = own if shown in own else tuple(sorted((*own, shown)))
