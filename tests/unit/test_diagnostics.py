@@ -40,7 +40,8 @@ def trial():
     group = np.where(np.arange(n) % 3 == 0, "b", "a")
     time = np.ceil(np.where(group == "b", 14, 9) * rng.weibull(1.4, n) * 2) / 2 + 1
     censor = np.ceil(rng.uniform(2, 20, n))
-    entry = np.where(rng.uniform(size=n) < 0.3, rng.integers(0, 2, n) * 0.5, 0.0)
+    late = np.floor(rng.uniform(size=n) * np.minimum(time, censor) * 2) / 2
+    entry = np.where(rng.uniform(size=n) < 0.4, late, 0.0)
     return right_censored(
         np.minimum(time, censor), time <= censor, entry=entry, group=group.tolist()
     )
@@ -156,6 +157,11 @@ def test_quantiles_of_stretched_time_have_one_ratio() -> None:
     assert found is not None
     assert found.share[-1] == pytest.approx(0.85)
     assert [found.factor, found.low, found.high] == pytest.approx([2.5] * 3, rel=1e-14)
+    odd = observed_curve(right_censored([1, 2, 8, 9], [1, 1, 1, 1]))
+    even = observed_curve(right_censored([1, 4, 8, 18], [1, 1, 1, 1]))
+    bent = quantile_plot("a", odd, "b", even)
+    assert bent is not None  # ratio 2 at 5 and at 4 of the 19 shares, else 1
+    assert bent.factor == pytest.approx(2 ** (9 / 19), rel=1e-14)
     late = observed_curve(right_censored([1] + [2] * 99, [1] + [0] * 99))
     assert quantile_plot("a", late, "b", second) is None
 
