@@ -203,6 +203,7 @@ def _run_until(
     """Add draws until every INMB is precise enough; earlier draws stay as they are."""
     n = min(max(n, FIRST_DRAWS), most_draws)
     outcomes: Outcomes | None = None
+    steps = []
     while True:
         done = 0 if outcomes is None else len(outcomes)
         if progress is not None:
@@ -213,6 +214,7 @@ def _run_until(
         )
         outcomes = more if outcomes is None else _append(outcomes, more)
         mcse = _largest_mcse(outcomes, threshold, spec.settings.severity_weight)
+        steps.append((n, mcse))
         if mcse <= until_mcse or (done and n == most_draws):
             break
         needed = MARGIN * n * (mcse / until_mcse) ** 2
@@ -232,6 +234,7 @@ def _run_until(
             f"standard error of INMB at {threshold:,.0f} is {mcse:,.4g} after {n:,} draws; "
             f"{until_mcse:,.4g} was asked for: {reached}"
         ),
+        steps=tuple(steps),
     )
 
 

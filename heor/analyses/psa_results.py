@@ -33,6 +33,8 @@ class PsaResult:
         Which randomisation each draw belongs to, from 0.
     stopping : str
         Why ``n`` is what it is, in words, when a precision was asked for; else "".
+    steps : tuple of (int, float)
+        The way there: draws, and the standard error of INMB (currency) that they gave.
     """
 
     draws: Draws
@@ -43,6 +45,7 @@ class PsaResult:
     replicates: int
     replicate: NDArray[np.int64]
     stopping: str
+    steps: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +209,7 @@ class Crossing:
     ``draws`` counts draws in which any was moved, ``draws_over_limit`` those whose share exceeds
     ``limit`` (``over_limit``: any does). ``mean_years`` and ``mean_cycles`` are person-time and
     cycle boundaries, ``floor_years`` the mean person-time capped because of the
-    background-mortality floor.
+    background-mortality floor; ``floor_draws`` counts the draws with any.
     """
 
     strategy: str
@@ -220,14 +223,16 @@ class Crossing:
     mean_years: float
     mean_cycles: float
     floor_years: float
+    floor_draws: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterCheck:
     """Sampled inputs against what the table asked for (methods 7.5).
 
-    ``error_in_se`` is (sample mean − mean)/(SD/√N); ``sd_ratio`` the sample SD over the input SD.
-    Both None where the distribution has no such moment. ``warning`` is "" when all is well.
+    ``error_in_se`` is sample mean − mean, ``sd_error_in_se`` sample SD − SD, each in Monte Carlo
+    standard errors; ``sd_ratio`` the sample SD over the input SD. None where the distribution has
+    no such moment, or no standard error is to be had. ``warning`` is "" when all is well.
     """
 
     parameter: str
@@ -237,7 +242,46 @@ class ParameterCheck:
     sample_sd: float
     error_in_se: float | None
     sd_ratio: float | None
+    sd_error_in_se: float | None
     warning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelationCheck:
+    """Correlation of a pair over the draws against what the table asked for (methods 7.5).
+
+    ``kind`` is "Spearman" or "Pearson"; ``se`` is the standard error of the sample correlation,
+    ``error_in_se`` (achieved − asked)/se.
+    """
+
+    group: str
+    kind: str
+    row: str
+    column: str
+    asked: float
+    achieved: float
+    se: float
+    error_in_se: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """How precise the mean INMB of one comparison is, at one threshold (currency).
+
+    ``half_width`` is that of a 95% interval by Student's t with ``degrees`` degrees of freedom,
+    the randomisations less one for a stratified sample. ``mcse_if_random`` is the standard error
+    that as many independent draws would have, ``gain`` the ratio of the variances: how many
+    independent draws one draw is worth.
+    """
+
+    id: str
+    threshold: float
+    mean: float
+    mcse: float
+    degrees: int
+    half_width: float
+    mcse_if_random: float
+    gain: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +331,12 @@ class PsaSummary:
         One per strategy; empty when the outcomes carry no diagnostics.
     parameter_checks : tuple of ParameterCheck
         One per sampled parameter.
+    correlation_checks : tuple of CorrelationCheck
+        One per pair of jointly drawn parameters.
+    precision : tuple of Precision
+        One per increment, at the middle threshold.
+    steps : tuple of (int, float)
+        As in `PsaResult`.
     base_checks : tuple of BaseCheck
         PSA means against the base case; empty without one.
     warnings : tuple of str
@@ -309,6 +359,9 @@ class PsaSummary:
     recommended_draws: tuple[RecommendedDraws, ...]
     crossing: tuple[Crossing, ...]
     parameter_checks: tuple[ParameterCheck, ...]
+    correlation_checks: tuple[CorrelationCheck, ...]
+    precision: tuple[Precision, ...]
+    steps: tuple[tuple[int, float], ...]
     base_checks: tuple[BaseCheck, ...]
     warnings: tuple[str, ...]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from heor.analyses import cea, ceac, monte_carlo
 from heor.analyses.monte_carlo import Replicates, estimate, probability, replicates_of
+from heor.analyses.psa_checks import correlation_checks, parameter_checks, precision_of
 from heor.analyses.psa_results import (
     BaseCheck,
     Crossing,
@@ -19,15 +21,11 @@ from heor.analyses.psa_results import (
 )
 from heor.analyses.results import BaseCase
 from heor.engine.outcomes import Outcomes
-from heor.spec.parameters import Draws, FloatArray
+from heor.spec.parameters import FloatArray
 from heor.spec.records import Settings, Spec
 
 #: Standard errors from which a PSA mean differs from the base case by more than chance.
 BEYOND_CHANCE = 3.0
-
-#: Standard errors from which the mean of a sampled input is warned about: with a hundred inputs,
-#: chance alone does it in fewer than one analysis in a hundred.
-WRONG_INPUT = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,8 @@ def summarise(
     deltas = {s: _deltas(outcomes, s) for s in others}
     middle = ceac.middle_threshold(thresholds)
     crossing = crossing_of(outcomes, settings.crossing_limit)
-    checks = parameter_checks(spec, result.draws)
+    some = _first(context.replicates, len(result.draws))
+    checks = parameter_checks(spec, result.draws, some)
     base_checks = _base_checks(context, base) if base is not None else ()
     recommended = tuple(
         monte_carlo.recommended_draws(
@@ -99,11 +98,25 @@ def summarise(
         recommended_draws=recommended,
         crossing=crossing,
         parameter_checks=checks,
+        correlation_checks=correlation_checks(spec, result.draws),
+        precision=precision_of(
+            others,
+            middle,
+            [middle * weight * deltas[s]["qaly"] - deltas[s]["cost"] for s in others],
+            context.replicates,
+        ),
+        steps=result.steps,
         base_checks=base_checks,
         warnings=_warnings(
             result, crossing, checks, [r.words for r in recommended if not r.reached]
         ),
     )
+
+
+def _first(replicates: Replicates, n: int) -> Replicates:
+    """How the first ``n`` draws depend on one another, of which inputs are kept."""
+    of_draw = replicates.of_draw[:n]
+    return Replicates(of_draw, len(np.unique(of_draw)), replicates.independent)
 
 
 def _deltas(outcomes: Outcomes, strategy: str) -> dict[str, FloatArray]:
@@ -204,41 +217,7 @@ def crossing_of(outcomes: Outcomes, limit: float) -> tuple[Crossing, ...]:
                 mean_years=float(years.mean()),
                 mean_cycles=float(diagnostics["crossing_cycles"][:, place].mean()),
                 floor_years=float(diagnostics["floor_capped_years"][:, place].mean()),
-            )
-        )
-    return tuple(rows)
-
-
-def parameter_checks(spec: Spec, draws: Draws) -> tuple[ParameterCheck, ...]:
-    """Compare each sampled parameter's mean and SD with its distribution (methods 7.5)."""
-    n = len(draws)
-    rows = []
-    for parameter in spec.parameters.values():
-        distribution = parameter.distribution
-        if distribution is None or n < 2:
-            continue
-        values = draws.values[parameter.id]
-        mean, sd = distribution.mean, distribution.sd
-        sample_mean, sample_sd = float(values.mean()), float(values.std(ddof=1))
-        known = math.isfinite(sd) and sd > 0 and math.isfinite(mean)
-        error = (sample_mean - mean) / (sd / math.sqrt(n)) if known else None
-        ratio = sample_sd / sd if known else None
-        warning = ""
-        if error is not None and abs(error) > WRONG_INPUT:
-            warning = (
-                f"the mean of the draws, {sample_mean:.6g}, is {abs(error):.1f} standard errors "
-                f"from the distribution's mean {mean:.6g}"
-            )
-        rows.append(
-            ParameterCheck(
-                parameter=parameter.id,
-                mean=mean,
-                sd=sd,
-                sample_mean=sample_mean,
-                sample_sd=sample_sd,
-                error_in_se=error,
-                sd_ratio=ratio,
-                warning=warning,
+                floor_draws=int((diagnostics["floor_capped_years"][:, place] > 0).sum()),
             )
         )
     return tuple(rows)

@@ -232,6 +232,7 @@ def _psa(summary: PsaSummary) -> Json:
         "sampler": summary.sampler,
         "replicates": summary.replicates,
         "stopping": summary.stopping,
+        "steps": [{"draws": n, "mcse": mcse} for n, mcse in summary.steps],
         "reference": summary.reference,
         "strategies": [
             {
@@ -253,6 +254,8 @@ def _psa(summary: PsaSummary) -> Json:
         "crossing": [_crossing(row) for row in summary.crossing],
         "recommended_draws": [dataclasses.asdict(row) for row in summary.recommended_draws],
         "parameter_checks": [dataclasses.asdict(row) for row in summary.parameter_checks],
+        "correlation_checks": [dataclasses.asdict(row) for row in summary.correlation_checks],
+        "precision": [dataclasses.asdict(row) for row in summary.precision],
         "base_checks": [dataclasses.asdict(row) for row in summary.base_checks],
         "warnings": list(summary.warnings),
     }

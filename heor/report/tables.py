@@ -25,6 +25,7 @@ from heor.analyses.study_results import StudyResults
 from heor.report.background_forms import binding_table
 from heor.report.layout import make_table
 from heor.report.numbers import NONE, count, money, percent, plain, with_signs, years
+from heor.report.psa_check_forms import check_tables
 from heor.spec.records import Spec
 from heor.study import evidence_lines, evidence_summary
 
@@ -174,6 +175,7 @@ def psa(results: StudyResults) -> list[RenderableType]:
         *_frontier(summary.incremental, names, currency),
         *_acceptability(summary.at_thresholds, names, currency),
         _quadrants(summary, names),
+        *check_tables(summary, names, currency),
     ]
     words = [row.words for row in summary.recommended_draws if row.words not in summary.warnings]
     parts += [Text(f"{line}.") for line in words]

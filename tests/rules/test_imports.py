@@ -57,6 +57,7 @@ LAYERS = (
     "heor.analyses.nested",
     "heor.analyses.monte_carlo",
     "heor.analyses.psa_table",
+    "heor.analyses.psa_checks",
     "heor.analyses.factors",
     "heor.analyses.importance",
     "heor.analyses.sobol",
