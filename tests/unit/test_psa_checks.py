@@ -18,7 +18,6 @@ from heor.spec import draws as draw_sets
 from heor.spec.distributions import make
 from heor.spec.parameters import Draws
 
-
 #: Analyses whose intervals are counted.
 REPETITIONS = 150
 
