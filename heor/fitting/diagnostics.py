@@ -8,7 +8,7 @@ import numpy as np
 
 from heor.errors import HeorError
 from heor.fitting.cox import Proportionality, proportionality
-from heor.fitting.data import SurvivalData
+from heor.fitting.data import SurvivalData, weight_from
 from heor.fitting.nonparametric import (
     ObservedCurve,
     QuantilePlot,
@@ -25,7 +25,8 @@ from heor.spec.parameters import FloatArray
 #: About how many numbers at risk are given.
 _RISK_COLUMNS = 10
 
-#: A risk set below this, at which a curve with delayed entry falls by half or more, spoils it.
+#: A risk set below this, before half have entered, at which a curve falls by half or more, spoils
+#: it.
 _FEW = 10
 
 #: Steps of time axes that people read, by time units in a year.
@@ -155,9 +156,10 @@ def _group(
     data: SurvivalData, curve: ObservedCurve, risk_time: FloatArray, bandwidth: float | None
 ) -> GroupDiagnostics:
     notes = []
-    fall = np.append(1.0, curve.survival[:-1]) - curve.survival
-    early = (fall >= 0.5 * np.append(1.0, curve.survival[:-1])) & (curve.at_risk < _FEW)
-    if data.entry.any() and early[:-1].any():
+    before = np.append(1.0, curve.survival[:-1])
+    half = before - curve.survival >= 0.5 * before
+    early = half & (curve.at_risk < _FEW) & (_entered(data, curve.time) < 0.5)
+    if early.any():
         place = int(np.argmax(early))
         notes.append(
             f"Kaplan-Meier falls by half or more at time {curve.time[place]:.4g}, where only "
@@ -179,3 +181,8 @@ def _group(
         lines=straight_lines(curve),
         notes=tuple(notes),
     )
+
+
+def _entered(data: SurvivalData, times: FloatArray) -> FloatArray:
+    """Share of subjects who have entered before each time."""
+    return 1.0 - weight_from(data.entry, data.weight, times) / data.subjects

@@ -302,6 +302,8 @@ def test_words_about_delayed_entry_and_intervals() -> None:
     data = right_censored([2, *range(4, 24)], [1] * 21, entry=[1.0] + [2.5] * 20)
     found = diagnose(data, per_year=12)
     assert "falls by half or more at time 2, where only 1 had entered" in found.groups[0].notes[0]
+    late = right_censored(range(1, 13), [1] * 12, entry=[0] * 11 + [0.5])
+    assert not any("entered" in note for note in diagnose(late, per_year=12).groups[0].notes)
     data = interval_censored([1, 2, 3], [2, 3, np.inf])
     assert "stand at its middle" in diagnose(data, per_year=12).notes[0]
 

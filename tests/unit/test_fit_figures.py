@@ -69,6 +69,12 @@ def test_the_list_of_pictures(shown) -> None:
     assert alone == [*own, "log_cumulative_hazard", "other_scales"]
 
 
+def test_groups_whose_names_make_one_file_name() -> None:
+    names = [one.name for one in fit_pictures(view_of(60, ("A b", "A/b", "a+b")))]
+    assert len({name.lower() for name in names}) == len(names)
+    assert {"fitted_A_b", "fitted_A_b_2", "fitted_a_b_3"} <= set(names)
+
+
 def test_kaplan_meier_with_numbers_at_risk_below(view, shown) -> None:
     axes, below = drawn(shown["kaplan_meier"])
     for one in view.seen.groups:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heor.fitting.compare import Comparison
@@ -32,8 +32,18 @@ class _Numbers:
 
 
 def fit_pictures(view: FitView) -> list[FitPicture]:
-    """Every picture that the data allow, in the order in which they are looked at."""
-    return [*fit_curves.pictures(view), *fit_checks.pictures(view)]
+    """Every picture that the data allow, in the order in which they are looked at.
+
+    Groups whose names make the same file name are told apart by a number.
+    """
+    found: list[FitPicture] = []
+    for picture in (*fit_curves.pictures(view), *fit_checks.pictures(view)):
+        used, name, number = {one.name.lower() for one in found}, picture.name, 1
+        while name.lower() in used:
+            number += 1
+            name = f"{picture.name}_{number}"
+        found.append(replace(picture, name=name))
+    return found
 
 
 def write_fit_figures(
