@@ -245,7 +245,7 @@ def _continued_fraction(a: FloatArray, x: FloatArray) -> FloatArray:
         c = b + numerator / c
         step = c * d
         value *= step
-        if np.all(np.abs(step - 1.0) < 1e-16):
+        if not np.any(np.abs(step - 1.0) > 4e-16):  # NaN is done too
             break
     return value
 
@@ -257,7 +257,7 @@ def _power_series(a: FloatArray, x: FloatArray) -> FloatArray:
     for n in range(1, 2000):
         term = term * x / (a + n)
         value += term
-        if np.all(term < 1e-17 * value):
+        if not np.any(term >= 1e-17 * value):
             break
     return value
 

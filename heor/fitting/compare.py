@@ -308,7 +308,8 @@ def _with_targets(found: Comparison, targets: tuple[Target, ...]) -> Comparison:
 
 def _notes(data: SurvivalData, candidates: Sequence[Candidate]) -> list[str]:
     notes = []
-    events = data.events
+    # of all groups, where they have one model
+    events = max((one.fit.events for one in candidates if one.fit), default=data.events)
     many = [
         one.label
         for one in candidates

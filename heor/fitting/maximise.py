@@ -17,7 +17,7 @@ from heor.spec.parameters import FloatArray
 Function = Callable[[FloatArray], float]
 
 #: Steps of differences in units of the standard error.
-_STEP, _CURVATURE_STEP = 0.02, 0.12
+_STEP, _CURVATURE_STEP = 0.02, 0.04
 
 #: Newton steps, the length (in standard errors) that counts as none, and that of a sound optimum.
 _NEWTON_STEPS, _SMALL_STEP, _SOUND_STEP = 40, 1e-8, 1e-3

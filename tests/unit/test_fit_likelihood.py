@@ -379,6 +379,29 @@ def test_the_time_unit_changes_nothing_with_intervals_and_entry(name):
         assert np.abs((moved - days.covariance) / np.outer(spread, spread)).max() < 1e-6
 
 
+def test_the_time_unit_changes_nothing_with_an_excess_hazard():
+    time, event = simulated(300)
+    expected = 0.001 + 0.0001 * time
+    months = fit("weibull", right_censored(time, event, expected=expected))
+    years = fit("weibull", right_censored(time / 12, event, expected=12 * expected))
+    at = np.array([1.0, 12.0, 60.0])
+    np.testing.assert_allclose(months.survival(at), years.survival(at / 12), rtol=1e-8)
+    np.testing.assert_allclose(months.covariance, years.covariance, rtol=1e-7)
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    """120 Weibull trials of 100; the bounds are those of the binomial at 1 in 2,000 a side."""
+    rng = np.random.default_rng(20)
+    truth, inside, trials = np.log([1.3, 12.0]), np.zeros(2), 120
+    for _ in range(trials):
+        time, censor = 12.0 * rng.weibull(1.3, 100), rng.uniform(5, 40, 100)
+        found = fit("weibull", right_censored(np.minimum(time, censor), time <= censor))
+        errors = np.sqrt(np.diag(found.covariance))
+        inside += np.abs(found.theta - truth) < 1.959963984540054 * errors
+    low, high = stats.binom.ppf([0.0005, 0.9995], trials, 0.95)
+    assert ((inside >= low) & (inside <= high)).all(), inside
+
+
 @pytest.mark.parametrize("cure", ["mixture", "non_mixture"])
 def test_the_time_unit_changes_nothing_with_a_cure(cure):
     time, event = simulated(600, cured=0.4)
