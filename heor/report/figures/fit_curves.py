@@ -170,7 +170,7 @@ def _write_risk(view: FitView, axes: Axes, groups: list[str]) -> None:
         numbers = view.seen.of(group).at_risk
         for time, number in zip(view.seen.risk_time[shown], numbers[shown], strict=True):
             axes.text(
-                time, place, f"{number:g}", ha="center", va="center", fontsize=7, color=colour
+                time, place, plain(number), ha="center", va="center", fontsize=7, color=colour
             )
     names = [group if len(groups) > 1 else "At risk" for group in groups]
     axes.set_yticks(range(len(groups)), names, fontsize=7)
