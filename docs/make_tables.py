@@ -62,7 +62,8 @@ cell.
 #: What a table's columns do not say by themselves.
 REMARKS = {
     "curves": """The rows of one strategy, endpoint and group are its candidates. One of them is the
-base case: the only one, or the one that `use` marks; the others are there for scenarios.
+base case: the only one, or the one that `use` marks; the others are there for scenarios. Where
+`use` is `average`, the base case is the average of the candidates so marked, by `average_weight`.
 
 Two parameters of one curve that are both drawn, such as a shape and a scale, are not drawn
 independently by accident: their correlation must stand in `correlations`. It may be 0, with a note

@@ -96,6 +96,8 @@ def expected(spec: Spec, values: Mapping[str, float] | None = None) -> dict[str,
             row |= {"wane_to": c.wane_to, "wane": c.wane or "hazard"}
             row["wane_from"] = number(c.wane_from, 0.0)
             row["wane_until"] = number(c.wane_until or c.wane_from, 0.0)
+        if any(curve.average_weight is not None for curve in spec.curves):
+            row["average_weight"] = number(c.average_weight, 0.0)
         for letter, family, given in (
             ("p", c.family, c.parameters),
             ("q", c.pps_family, c.pps_parameters),

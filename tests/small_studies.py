@@ -31,6 +31,7 @@ from heor.spec.records import (
     Strategy,
     Utility,
 )
+from heor.spec.structure_rows import averaging
 
 HERE = Place("test")
 WEEK = 7 / 365.25
@@ -698,3 +699,27 @@ class RandomStudy:
             if "dead" in places:
                 out.append(cost(strategy, "entry", 500.0, state="dead", group=rng.choice(groups)))
         return out
+
+
+def with_averages(seed: int, n: int) -> tuple[Spec, Draws]:
+    """A random study with averages of two candidates in some slots, and draws of it."""
+    made = RandomStudy(seed)
+    built = {(c.strategy, c.group) for c in made.spec.curves if c.family == "post_progression"}
+    curves: list[Curve] = []
+    slots = []
+    for first in made.spec.curves:
+        curves.append(first)
+        fixed_pfs = first.endpoint == "pfs" and (first.strategy, first.group) in built
+        if fixed_pfs or (slots and made.flexible.random() < 0.5):
+            continue
+        second = made.curve(first.strategy, first.endpoint, first.group, first.weight)
+        curves[-1] = dataclasses.replace(first, average_weight=made.number(0.0, 1.0))
+        weight = made.number(0.2, 3.0)
+        name = f"{second.id}_second"
+        curves.append(dataclasses.replace(second, id=name, use=False, average_weight=weight))
+        slots.append((first.strategy, first.endpoint, first.group))
+    found = tuple(curves)
+    for slot in slots:
+        found = averaging(found, slot)
+    km = {(k.strategy, k.endpoint, k.group): k for k in made.km}
+    return dataclasses.replace(made.spec, curves=found, km=km), made.draws(n)

@@ -276,6 +276,7 @@ def _curve(curve: Curve, mark: str) -> Row:
         **{name: _text(getattr(curve, name)) for name in MODIFIERS},
         "wane_to": curve.wane_to,
         "wane": curve.wane,
+        "average_weight": _text(curve.average_weight),
         "pps_family": curve.pps_family,
         "pps_parameters": _named(curve.pps_parameters, curve.pps_scale),
         "use": mark,

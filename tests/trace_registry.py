@@ -72,6 +72,7 @@ def settings_in_use(spec: Spec, draws: Draws, most: int | None = None) -> dict[s
     for row, c in enumerate(spec.curves, start=1):
         if c.use:
             found[f"row {c.strategy}.{c.endpoint}.{c.group}"] = float(row)
+            found[f"averaged {c.strategy}.{c.endpoint}.{c.group}"] = float(bool(c.average))
     return found
 
 
@@ -121,6 +122,7 @@ class Registry:
             "weight": number(c.weight, self.draws),
             "has_hr_until": float(c.hr_until is not None),
             "has_km_until": float(c.km_until is not None),
+            "average_weight": number(c.average_weight, self.draws),
             "wane_to": c.wane_to,
             "wane": c.wane or "hazard",
             "wane_from": number(c.wane_from, self.draws),

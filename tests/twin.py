@@ -263,6 +263,39 @@ class Model:
             for k in range(len(s))
         ]
 
+    def averaged(
+        self, used: Mapping[tuple[str, str], Curve], key: tuple[str, str]
+    ) -> tuple[Row, Row]:
+        """Methods 1.9: a group's curve before and after step 7, averaged over candidates."""
+        members = used[key].average or (used[key],)
+        found = [self.finished({**used, key: one}, key) for one in members]
+        if len(members) == 1:
+            return found[0]
+        weights = [self.optional(one.average_weight, 0.0) for one in members]
+        total = sum(weights)
+        steps = range(len(self.times))
+        before, after = (
+            [
+                sum(w * one[which][k] for w, one in zip(weights, found, strict=True)) / total
+                for k in steps
+            ]
+            for which in (0, 1)
+        )
+        return before, after
+
+    def finished(
+        self, used: Mapping[tuple[str, str], Curve], key: tuple[str, str]
+    ) -> tuple[Row, Row]:
+        """One candidate before and after step 7, with waning in both."""
+        c = used[key]
+        before = self.before_background(c, used)
+        after = self.with_background(c, before, used)
+        if not c.wane_to:
+            return before, after
+        theirs = {(x.endpoint, x.group): x for x in self.spec.curves_in_use(c.wane_to)}
+        other = self.averaged(theirs, key)
+        return self.waned(c, before, other[0]), self.waned(c, after, other[1])
+
     def waned(self, curve: Curve, own: Row, other: Row) -> Row:
         """Methods 1.8: the curve's hazard, or the curve itself, moves to another's."""
         unit = UNITS_PER_YEAR[curve.time_unit]
@@ -288,15 +321,9 @@ class Model:
         spec = self.spec
         used = {(c.endpoint, c.group): c for c in spec.curves_in_use(strategy)}
         weights = {c.group: self.number(c.weight) for c in used.values()}
-        raw = {key: self.before_background(c, used) for key, c in used.items()}
-        groups = {key: self.with_background(used[key], s, used) for key, s in raw.items()}
-        for key, c in used.items():
-            if c.wane_to:
-                theirs = {(x.endpoint, x.group): x for x in spec.curves_in_use(c.wane_to)}
-                other = self.before_background(theirs[key], theirs)
-                raw[key] = self.waned(c, raw[key], other)
-                after = self.with_background(theirs[key], other, theirs)
-                groups[key] = self.waned(c, groups[key], after)
+        raw, groups = {}, {}
+        for key in used:
+            raw[key], groups[key] = self.averaged(used, key)
         present = [e for e in self.inner if any(endpoint == e for endpoint, _ in used)]
         grouped = {e: {g for endpoint, g in used if endpoint == e} != {ALL} for e in present}
         pairs = list(itertools.pairwise(present))

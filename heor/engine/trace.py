@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from heor.engine.averaging import averaged
 from heor.engine.background import Background, Binding, binding
 from heor.engine.curves import CurveBlock
 from heor.engine.identities import TOLERANCE, Identities
@@ -117,14 +118,10 @@ class Tracer:
             crossing_cycles=np.zeros(curves.rows),
             floor_capped_years=np.zeros(curves.rows),
         )
-        before = self._before_background(slots, curves, background)
-        after = self._after_background(slots, before, curves, background, trace, detail)
-        for slot, curve in slots.items():
-            if curve.wane_to:
-                others = self._of_other(curve, slot, curves, background, trace)
-                before[slot], after[slot] = self._wane(
-                    curve, (before[slot], after[slot]), others, curves
-                )
+        before: dict[tuple[str, str], FloatArray] = {}
+        after: dict[tuple[str, str], FloatArray] = {}
+        for slot in slots:
+            before[slot], after[slot] = self._group(slots, slot, curves, background, trace, detail)
         crossing = self._measure_crossing(strategy, slots, before, trace, curves, first_draw)
         self._cap(slots, before, after, crossing, trace, curves)
         if self.spec.settings.structure != PARTITIONED:
@@ -176,77 +173,70 @@ class Tracer:
                 )
         return weights
 
-    def _before_background(
+    def _group(
         self,
         slots: Mapping[tuple[str, str], Curve],
-        curves: CurveBlock,
-        background: Background,
-    ) -> dict[tuple[str, str], FloatArray]:
-        """Steps 1 to 6 of every curve of the strategy, as survival of all causes."""
-        done = {}
-        for (endpoint, group), curve in slots.items():
-            if curve.family == "post_progression":
-                pfs = slots.get(("pfs", group))
-                if pfs is None:
-                    raise ModelError(
-                        f"curve {curve.id}: post_progression needs a pfs curve in group {group}"
-                    )
-                survival = curves.post_progression(curve, curves.with_cure(pfs))
-            else:
-                survival = curves.with_cure(curve)
-            survival = curves.with_early_mortality(curve, survival)
-            if curve.hazard == EXCESS:
-                survival = np.multiply(survival, background.used(), out=curves.array())
-            done[endpoint, group] = survival
-        return done
-
-    def _after_background(
-        self,
-        slots: Mapping[tuple[str, str], Curve],
-        before: Mapping[tuple[str, str], FloatArray],
-        curves: CurveBlock,
-        background: Background,
-        trace: StrategyTrace,
-        detail: bool,
-    ) -> dict[tuple[str, str], FloatArray]:
-        """Step 7 of every curve of the strategy."""
-        return {
-            slot: self._background(slots, slot, curve, curves, background, trace, detail)
-            if slot[0] == "os"
-            else curve
-            for slot, curve in before.items()
-        }
-
-    def _of_other(
-        self,
-        curve: Curve,
         slot: tuple[str, str],
         curves: CurveBlock,
         background: Background,
         trace: StrategyTrace,
+        detail: bool,
     ) -> tuple[FloatArray, FloatArray]:
-        """The curve that one wanes to, before and after step 7 (methods 1.8)."""
-        slots = {
-            s: c for s, c in self._slots[curve.wane_to].items() if s in (slot, ("pfs", slot[1]))
-        }
-        if slot not in slots:
-            raise ModelError(f"curve {curve.id}: {curve.wane_to} has no curve to wane to")
-        before = self._before_background(slots, curves, background)
-        after = self._after_background(slots, before, curves, background, trace, False)
-        return before[slot], after[slot]
+        """A group's curve before and after step 7: of one candidate, or of several averaged."""
+        curve = slots[slot]
+        if not curve.average:
+            return self._finished(slots, slot, curves, background, trace, detail)
+        found = [
+            self._finished({**slots, slot: one}, slot, curves, background, trace, False)
+            for one in curve.average
+        ]
+        return averaged(curve, found, curves)
 
-    def _wane(
+    def _finished(
         self,
-        curve: Curve,
-        own: tuple[FloatArray, FloatArray],
-        others: tuple[FloatArray, FloatArray],
+        slots: Mapping[tuple[str, str], Curve],
+        slot: tuple[str, str],
         curves: CurveBlock,
+        background: Background,
+        trace: StrategyTrace,
+        detail: bool,
     ) -> tuple[FloatArray, FloatArray]:
-        """The effect of a curve wanes, before step 7 (to measure crossing) and after it."""
-        before = waned(curve, own[0], others[0], curves)
-        if own[0] is own[1] and others[0] is others[1]:
-            return before, before
-        return before, waned(curve, own[1], others[1], curves)
+        """One candidate before and after step 7, its effect waning where it does (methods 1.8)."""
+        curve = slots[slot]
+        before = after = self._before_background(slots, curve, curves, background)
+        if slot[0] == "os":
+            after = self._background(slots, slot, before, curves, background, trace, detail)
+        if not curve.wane_to:
+            return before, after
+        others = self._slots[curve.wane_to]
+        if slot not in others:
+            raise ModelError(f"curve {curve.id}: {curve.wane_to} has no curve to wane to")
+        other = self._group(others, slot, curves, background, trace, False)
+        same = before is after and other[0] is other[1]
+        before = waned(curve, before, other[0], curves)
+        return before, before if same else waned(curve, after, other[1], curves)
+
+    def _before_background(
+        self,
+        slots: Mapping[tuple[str, str], Curve],
+        curve: Curve,
+        curves: CurveBlock,
+        background: Background,
+    ) -> FloatArray:
+        """Steps 1 to 6 of a curve, as survival of all causes."""
+        if curve.family == "post_progression":
+            pfs = slots.get(("pfs", curve.group))
+            if pfs is None:
+                raise ModelError(
+                    f"curve {curve.id}: post_progression needs a pfs curve in group {curve.group}"
+                )
+            survival = curves.post_progression(curve, curves.with_cure(pfs))
+        else:
+            survival = curves.with_cure(curve)
+        survival = curves.with_early_mortality(curve, survival)
+        if curve.hazard == EXCESS:
+            survival = np.multiply(survival, background.used(), out=curves.array())
+        return survival
 
     def _mix(
         self,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from heor.spec.changes import CURVE
-from heor.spec.records import ALL, Change, Spec, TableData
+from heor.spec.records import ALL, AVERAGE, Change, Spec, TableData
 from heor.spec.tables import input_hash
 
 Row = dict[str, str]
@@ -93,6 +93,8 @@ def _choosing(change: Change) -> Callable[[Row], None]:
         slot = row["strategy"], row["endpoint"], row.get("group", "") or ALL
         if slot == (strategy, endpoint, group):
             row["use"] = "x" if row["id"] == change.value else ""
+            if change.value == AVERAGE and row.get("average_weight", ""):
+                row["use"] = AVERAGE
 
     return edit
 

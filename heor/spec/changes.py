@@ -13,9 +13,9 @@ from heor.spec.expressions import CircularError, Expression
 from heor.spec.findings import Findings
 from heor.spec.parameter_rows import finite_number, with_base_values
 from heor.spec.parameters import Parameter
-from heor.spec.records import Change, Spec
+from heor.spec.records import AVERAGE, Change, Spec
 from heor.spec.settings import SETTINGS, parse_setting
-from heor.spec.structure_rows import with_use
+from heor.spec.structure_rows import averaging, with_use
 from heor.spec.tables import did_you_mean
 from heor.spec.values import CellError
 
@@ -191,6 +191,21 @@ def _slots(spec: Spec) -> dict[str, list[str]]:
     return slots
 
 
+def _average(spec: Spec, change: Change) -> Spec:
+    """Choose the average of the candidates that have a weight."""
+    strategy, endpoint, group = change.target.removeprefix(CURVE).split(".", 2)
+    slot = strategy, endpoint, group
+    weighted = [
+        c.id
+        for c in spec.curves
+        if (c.strategy, c.endpoint, c.group) == slot and c.average_weight is not None
+    ]
+    if len(weighted) < 2:
+        found = f"only {weighted[0]}" if weighted else "none"
+        raise CellError(f"an average needs two candidates with an average_weight; found {found}")
+    return dataclasses.replace(spec, curves=averaging(spec.curves, slot))
+
+
 def _choose_curve(spec: Spec, change: Change) -> Spec:
     slots = _slots(spec)
     if change.target not in slots:
@@ -199,6 +214,8 @@ def _choose_curve(spec: Spec, change: Change) -> Spec:
             hint = "; write `curve:strategy.endpoint.group`"
         raise CellError(f"there is no such curve{hint}")
     candidates = slots[change.target]
+    if change.value == AVERAGE and AVERAGE not in candidates:
+        return _average(spec, change)
     if change.value not in candidates:
         hint = did_you_mean(change.value, candidates)
         if not hint:

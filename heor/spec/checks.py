@@ -37,6 +37,7 @@ CURVE_RANGES: Mapping[str, Range] = {
     "pfs_death_share": _SHARE,
     "wane_from": _NOT_NEGATIVE,
     "wane_until": _NOT_NEGATIVE,
+    "average_weight": _NOT_NEGATIVE,
 }
 #: Family parameters that may take any value; every other must be above 0.
 ANY_SIGN = frozenset(
@@ -75,6 +76,7 @@ def check(spec: Spec, broken: Collection[str] = (), *, sound: Findings | None = 
         (_check_post_progression, ("curves",)),
         (_check_structure, ("curves", "states", "strategies", "settings")),
         (_check_waning, ("curves",)),
+        (_check_averages, ("curves", "settings")),
         (_check_pairs, ("curves", "parameters", "correlations")),
         (_check_joint, ("parameters", "correlations", "draws")),
         (_check_costs, ()),
@@ -292,6 +294,36 @@ def _check_waning(found: Findings) -> None:
                     f" {endpoint} lasts; fill `wane_to` here too"
                 )
                 found.warn(curve.place, message, "wane_to")
+
+
+def _check_averages(found: Findings) -> None:
+    """Averaged candidates have a weight together, and nothing is built from an average."""
+    spec = found.spec
+    for strategy, curves in _curves_by_endpoint(spec):
+        averages = [c for members in curves.values() for c in members if c.average]
+        built = {c.group for c in curves.get("os", ()) if "post_progression" in _families(c)}
+        for curve in averages:
+            slot = f"{strategy}.{curve.endpoint}.{curve.group}"
+            weights = [found.evaluate(c.average_weight) for c in curve.average if c.average_weight]
+            if all(weight == 0 for weight in weights):
+                message = f"{slot}: every average_weight is 0 at the base case; one must be above 0"
+                found.problem(curve.place, message, "average_weight")
+            if curve.endpoint == "pfs" and curve.group in built:
+                message = (
+                    f"{slot}: the OS of this group is built from its PFS (post_progression), which"
+                    " must then be one candidate, not an average"
+                )
+                found.problem(curve.place, message, "use")
+        if averages and spec.settings.structure != PARTITIONED:
+            message = (
+                f"structure: {spec.settings.structure} needs one candidate for every curve;"
+                f" {strategy} has an average"
+            )
+            found.problem(setting_place(spec, "structure"), message)
+
+
+def _families(curve: Curve) -> set[str]:
+    return {c.family for c in curve.average or (curve,)}
 
 
 def _check_pairs(found: Findings) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from heor.errors import InputErrors, Problem
 from heor.spec.changed_tables import with_tables
 from heor.spec.changes import CURVE, apply_changes
-from heor.spec.records import Change, Scenario, Spec
+from heor.spec.records import AVERAGE, Change, Scenario, Spec
 from heor.spec.settings import SETTINGS, parse_setting
 from heor.spec.tables import Cell, RawSheet, did_you_mean, make_cell, place_of
 from heor.spec.values import CellError, is_number, number
@@ -134,7 +134,8 @@ def _changes(spec: Spec, choices: dict[str, Cell], problems: list[Problem]) -> I
             _read_level(spec, int(match[1]), cell, levels, problems)
         elif key.startswith(CURVE):
             strategy, endpoint, group = [*key[len(CURVE) :].split(".", 2), "", ""][:3]
-            in_use = {(c.endpoint, c.group): c.id for c in spec.curves_in_use(strategy)}
+            used = spec.curves_in_use(strategy)
+            in_use = {(c.endpoint, c.group): AVERAGE if c.average else c.id for c in used}
             if in_use.get((endpoint, group)) != cell.text:
                 yield Change(target=key, value=cell.text, place=cell.place)
         elif key in SETTINGS:

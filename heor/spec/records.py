@@ -70,6 +70,9 @@ EVIDENCE_GRADES = ("published", "derived", "transported", "expert", "assumption"
 #: is the default.
 ALL_CAUSE, EXCESS = HAZARDS = ("all_cause", "excess")
 
+#: What stands for the average of a slot's candidates in place of the id of one.
+AVERAGE = "average"
+
 #: The word that stands for every strategy, and the group of an endpoint that has only one.
 ALL = "all"
 
@@ -162,6 +165,8 @@ class Curve:
 
     ``delay``, ``hr_from``, ``hr_until``, ``early_period``, ``km_until``, ``wane_from`` and
     ``wane_until`` are in ``time_unit``. ``wane`` is one of `WANING`, "" where nothing wanes.
+    Where the average of a slot's candidates is in use, the first of them is marked by ``use`` and
+    holds them all in ``average``.
     Parameters stand in the family's order; those of a spline are ``gamma0``, ``gamma1``, … and
     ``knot1``, ``knot2``, …, and its scale is ``scale``, or ``pps_scale`` after progression.
     """
@@ -196,6 +201,8 @@ class Curve:
     wane: str = ""
     wane_from: Expression | None = None
     wane_until: Expression | None = None
+    average_weight: Expression | None = None
+    average: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,6 +421,13 @@ class Spec:
     def curves_in_use(self, strategy: str) -> tuple[Curve, ...]:
         """The chosen candidate of each endpoint x group of a strategy, in table order."""
         return tuple(c for c in self.curves if c.strategy == strategy and c.use)
+
+    def standing(self, curve: Curve) -> str:
+        """``yes`` for a candidate in use by itself, ``average`` for one of several, else ``no``."""
+        for used in self.curves_in_use(curve.strategy):
+            if any(one.id == curve.id for one in used.average):
+                return AVERAGE
+        return "yes" if curve.use else "no"
 
     def costs_of(self, strategy: str) -> tuple[Cost, ...]:
         """Cost items of a strategy that count in the study's perspective, in table order."""

@@ -177,10 +177,12 @@ _SCHEMAS = (
                 "`excess`: an OS curve beyond the population's mortality; blank is `all_cause`.",
                 HAZARDS,
             ),
+            _may("average_weight", "expression", "Weight of the candidate in an average of some."),
             _may(
                 "use",
-                "yes",
-                "`x` marks the candidate of the base case; may be blank where there is one only.",
+                "text",
+                "`x` marks the candidate of the base case, `average` each of those averaged; may"
+                " be blank where there is one only.",
             ),
             _SOURCE,
         ),

@@ -12,6 +12,7 @@ from heor.spec.family_cells import family_parameters
 from heor.spec.records import (
     ALL,
     ALL_CAUSE,
+    AVERAGE,
     EXCESS,
     FAMILIES,
     HAZARDS,
@@ -57,6 +58,9 @@ def check_ids(reading: Reading, table: str, column: str = "id", *, words: bool =
             reading.problem(row.place, f"`{column}` is blank", table)
         elif words and not _ID.fullmatch(cell.text):
             message = f"{cell.text!r} is not an id; use letters, digits and _, not a digit first"
+            reading.problem(cell.place, message, table)
+        elif cell.text.lower() == AVERAGE and table == "curves":
+            message = f"`{AVERAGE}` is not an id; it stands for the average of candidates"
             reading.problem(cell.place, message, table)
         elif cell.text.lower() in FUNCTIONS and table == "parameters":
             message = f"`{cell.text}` is the name of a function; choose another id"
@@ -204,7 +208,8 @@ def _curve(
     if hazard == EXCESS:
         _check_excess(cells, family, endpoint)
     source = cells.source()
-    use = cells.yes_no("use")
+    optional["average_weight"] = cells.expression("average_weight")
+    use = cells.text("use").lower() == AVERAGE or cells.yes_no("use")
     if weight is None or not family or not strategy or unit is None:
         return None
     return Curve(
@@ -227,6 +232,7 @@ def _curve(
         hazard=hazard,
         wane_to=wane_to,
         wane=wane,
+        average=(),
         **optional,
     )
 
@@ -290,21 +296,59 @@ def _choose(reading: Reading, curves: tuple[Curve, ...]) -> tuple[Curve, ...]:
         if not curve.strategy or not curve.endpoint:  # reported already
             continue
         slots.setdefault((curve.strategy, curve.endpoint, curve.group), []).append(curve)
-    chosen = set()
-    for (strategy, endpoint, group), candidates in slots.items():
-        marked = [c.id for c in candidates if c.use] if len(candidates) > 1 else [candidates[0].id]
-        chosen.update(marked)
-        if len(marked) != 1:
-            names = ", ".join(marked or [c.id for c in candidates])
-            message = (
-                f"{strategy}.{endpoint}.{group} has {len(candidates)} candidates;"
-                f" mark one with `x`, found {len(marked) or 'none'} ({names})"
-            )
+    chosen: dict[str, bool] = {}
+    words = {r["id"].text: r["use"].text.lower() for r in reading.rows("curves")}
+    for slot, candidates in slots.items():
+        marked = [c for c in candidates if c.use] if len(candidates) > 1 else candidates
+        average = any(words[c.id] == AVERAGE for c in candidates)
+        if average:
+            message = _wrong_average(candidates, words)
+        elif len(marked) == 1:
+            message = ""
+        else:
+            names = ", ".join(c.id for c in marked or candidates)
+            message = f"mark one with `x`, found {len(marked) or 'none'} ({names})"
+        if message:
             row = next(r for r in reading.rows("curves") if r.place == candidates[0].place)
+            message = f"{'.'.join(slot)} has {len(candidates)} candidates; {message}"
             RowReader(reading, "curves", row, "").problem("use", message)
-    return tuple(with_use(curve, curve.id in chosen) for curve in curves)
+        chosen |= {c.id: average for c in marked}
+    curves = tuple(with_use(curve, curve.id in chosen) for curve in curves)
+    for slot, candidates in slots.items():
+        if any(chosen.get(c.id) for c in candidates):
+            curves = averaging(curves, slot)
+    return curves
+
+
+def _wrong_average(candidates: Sequence[Curve], words: Mapping[str, str]) -> str:
+    """Say why candidates cannot be averaged as marked; blank where they can."""
+    marked = [c.id for c in candidates if words[c.id] == AVERAGE]
+    weighted = [c.id for c in candidates if c.average_weight is not None]
+    if any(c.use and c.id not in marked for c in candidates):
+        return f"mark one with `x`, or with `{AVERAGE}` those to be averaged, not both"
+    if marked != weighted or len(marked) < 2:
+        return (
+            f"`{AVERAGE}` marks two or more, and exactly those that have an average_weight;"
+            f" marked {', '.join(marked)}; with a weight {', '.join(weighted) or 'none'}"
+        )
+    return ""
+
+
+def averaging(curves: tuple[Curve, ...], slot: tuple[str, str, str]) -> tuple[Curve, ...]:
+    """Give the candidates with the average of a slot's in use, of those that have a weight."""
+    own = [c for c in curves if (c.strategy, c.endpoint, c.group) == slot]
+    members = tuple(with_use(c, False) for c in own if c.average_weight is not None)
+    found = []
+    for curve in curves:
+        if curve in own:
+            first = bool(members) and curve.id == members[0].id
+            curve = dataclasses.replace(curve, use=first, average=members if first else ())
+        found.append(curve)
+    return tuple(found)
 
 
 def with_use(curve: Curve, use: bool) -> Curve:
-    """Give the same candidate, chosen or not."""
-    return curve if curve.use == use else dataclasses.replace(curve, use=use)
+    """Give the same candidate, chosen by itself or not."""
+    if curve.use == use and not curve.average:
+        return curve
+    return dataclasses.replace(curve, use=use, average=())

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_studies import WEEK, RandomStudy, cost, curve, life_table, settings, study
+from small_studies import (
+    WEEK,
+    RandomStudy,
+    cost,
+    curve,
+    life_table,
+    settings,
+    study,
+    with_averages,
+)
 from twin import Model, twin
 
 from heor.engine.evaluate import evaluate
@@ -56,6 +65,14 @@ def compare(spec: Spec, draws: Draws, qaly_years: tuple[float, ...] = ()) -> Non
 def test_random_study(seed: int) -> None:
     random = RandomStudy(seed, mixed=True)
     compare(random.spec, random.draws(DRAWS), (random.horizon * 0.37, 1.0, 100.0))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_averages(seed: int) -> None:
+    """Second candidates with drawn weights, also of curves that others wane to."""
+    spec, draws = with_averages(seed, DRAWS)
+    assert any(c.average for c in spec.curves)
+    compare(spec, draws)
 
 
 def test_generator_reaches_every_feature() -> None:

@@ -33,6 +33,7 @@ LAYERS = (
     "heor.engine.mortality",
     "heor.engine.curves",
     "heor.engine.waning",
+    "heor.engine.averaging",
     "heor.engine.nesting",
     "heor.engine.identities",
     "heor.engine.background",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from formula_scanner import scan_package
-from small_studies import HERE, RandomStudy, settings
+from small_studies import HERE, RandomStudy, settings, with_averages
 from spreadsheet import Spreadsheet
 from trace_registry import add_traces, settings_in_use, write_traces
 from workbook_model import stored_differences
@@ -153,6 +153,19 @@ def test_random_studies_have_the_engine_s_numbers(tmp_path: Path, seed: int) -> 
     other = flipped(spec, random.Random(seed))
     with writing(tmp_path / "b.xlsx") as book:
         assert furthest(add_traces(book, other, draws), other, draws) < CLOSE
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_averages_have_the_engine_s_numbers(tmp_path: Path, seed: int) -> None:
+    """With the average in use, and with one of its candidates."""
+    spec, draws = with_averages(seed, 1)
+    with writing(tmp_path / "a.xlsx") as book:
+        assert furthest(add_traces(book, spec, draws), spec, draws) < CLOSE
+    alone = tuple(with_use(c, c.use) for c in spec.curves)
+    spec = dataclasses.replace(spec, curves=alone)
+    assert not any(c.average for c in spec.curves)
+    with writing(tmp_path / "b.xlsx") as book:
+        assert furthest(add_traces(book, spec, draws), spec, draws) < CLOSE
 
 
 SHIPPED_CHANGES = (

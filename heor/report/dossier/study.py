@@ -123,7 +123,9 @@ def curves(facts: Facts) -> list[Part]:
     spec = facts.results.spec
     rows: list[tuple[str, ...] | Group] = []
     for used, title in ((True, "In the base case"), (False, "Alternatives")):
-        some = [_curve(facts, curve) for curve in spec.curves if curve.use is used]
+        some = [
+            _curve(facts, curve) for curve in spec.curves if (spec.standing(curve) != "no") is used
+        ]
         rows += [Group(title), *some] if some else []
     return [
         Heading("Survival curves"),

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from heor.engine.survival import step_excel, step_survival
-from heor.report.live import Term, every, exp, put, some, where
-from heor.report.lookup import index
+from heor.report.live import Term, every, exp, literal, put, some, where
+from heor.report.lookup import cell_of, index, row_of_text, sum_of
 from heor.report.sheets.families import (
     FEWEST,
     AddStep,
     Layout,
+    averageable,
     family_formula,
     form_of,
     layout_of,
@@ -62,6 +63,7 @@ _COLUMNS = {
     "wane": "What moves",
     "wane_from": "Effect wanes from",
     "wane_until": "Effect lost at",
+    "average_weight": "Weight in an average",
 }
 #: Those of candidates whose effect wanes.
 _WANE = ("wane_to", "wane", "wane_from", "wane_until")
@@ -100,18 +102,29 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One strategy, endpoint and group: its candidates and the cells of the one in use."""
+    """One strategy, endpoint and group: its candidates and the cells of the one in use.
+
+    ``parts`` are the candidates that can be averaged, each as a slot of its own whose ``part`` is
+    its row of the table from 0.
+    """
 
     strategy: str
     endpoint: str
     group: str
     candidates: tuple[Curve, ...]
     needs: Needs
+    part: int | None = None
+    parts: tuple[Slot, ...] = ()
+
+    @property
+    def slot(self) -> str:
+        """``strategy.endpoint.group``, as scenarios name it."""
+        return f"{self.strategy}.{self.endpoint}.{self.group}"
 
     @property
     def name(self) -> str:
-        """``strategy.endpoint.group``, as scenarios name it."""
-        return f"{self.strategy}.{self.endpoint}.{self.group}"
+        """The slot, for one of the candidates that are averaged with its row in the table."""
+        return self.slot if self.part is None else f"{self.slot} row {self.part + 1}"
 
     def cell(self, ctx: Context, key: str) -> Term:
         """Cell of the sheet ``Calc Curves`` with a number of the candidate in use."""
@@ -141,8 +154,25 @@ def slots_of(spec: Spec, strategy: str) -> dict[tuple[str, str], Slot]:
     for endpoint in order:
         for key in (k for k in members if k[0] == endpoint):
             needs = _needs(members[key], slots.get(("pfs", key[1])))
-            slots[key] = Slot(strategy, *key, tuple(members[key]), needs)
+            own = tuple(members[key])
+            slots[key] = Slot(
+                strategy, *key, own, needs, parts=_parts(spec, own, slots.get(("pfs", key[1])))
+            )
     return slots
+
+
+def _parts(spec: Spec, candidates: Sequence[Curve], pfs: Slot | None) -> tuple[Slot, ...]:
+    first = candidates[0]
+    slot = f"{first.strategy}.{first.endpoint}.{first.group}"
+    return tuple(
+        Slot(
+            *(first.strategy, first.endpoint, first.group),
+            (spec.curves[row],),
+            _needs((spec.curves[row],), pfs),
+            part=row,
+        )
+        for row in averageable(spec).get(slot, ())
+    )
 
 
 def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
@@ -165,7 +195,7 @@ def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
 
 def observed(ctx: Context, slot: Slot, years: Term) -> Term:
     """Kaplan-Meier survival of a slot at a time in years, as steps (methods 1.6)."""
-    times, survival = (ctx.live[f"km {slot.name} {what}"] for what in ("time", "survival"))
+    times, survival = (ctx.live[f"km {slot.slot} {what}"] for what in ("time", "survival"))
     text = ctx.constants.lift(
         step_excel(years.text, times.text, survival.text),
         "Share by which a time may miss a Kaplan-Meier step",
@@ -202,9 +232,13 @@ def write_curves(ctx: Context, sheet: Sheet) -> None:
     for strategy in ctx.strategies:
         slots = slots_of(ctx.results.spec, strategy)
         for slot in slots.values():
-            _write_slot(ctx, sheet, row, columns, slot, slots.get(("pfs", slot.group)))
-            lacking += slot.cell(ctx, "lacking").value
-            row += 1
+            pfs = slots.get(("pfs", slot.group))
+            first = row
+            for one in (slot, *slot.parts):
+                _write_slot(ctx, sheet, row, columns, one, pfs)
+                row += 1
+            _finish_slot(ctx, sheet, first, len(columns), slot, pfs)
+            lacking += sum(float(one.cell(ctx, "lacking").value) for one in (slot, *slot.parts))
     _headings(sheet, columns, _number_notes(ctx.results.spec) | _DERIVED_NOTES)
     place = _FIRST + len(columns) + list(_DERIVED).index("lacking")
     count = Term(f"SUM({sheet.range(_HEADING + 1, place, row - 1, place)})", lacking)
@@ -228,6 +262,7 @@ _DERIVED = {
     "tail": "S(τ)",
     "join": "Tail × this after Kaplan-Meier",
     "cure": "Cured share in use",
+    "weights": "Weights of its average, together",
     "lacking": "Needs what the trace lacks (1: yes)",
 }
 _DERIVED_NOTES = {
@@ -263,6 +298,8 @@ def _columns(spec: Spec) -> dict[str, str]:
     for key, heading in _COLUMNS.items():
         if key in _WANE and not waning_in(spec):
             continue
+        if key == "average_weight" and not averageable(spec):
+            continue
         if key in ("p", "q"):
             names = layout_of(spec, after=key == "q").columns
             found |= {name: f"{heading} {place}" for place, name in enumerate(names, start=1)}
@@ -296,7 +333,12 @@ def _write_slot(
 ) -> None:
     for column, text in enumerate((slot.strategy, slot.endpoint, slot.group)):
         sheet.text(row, column, text)
-    chosen = put(sheet, row, 3, ctx.live[f"row {slot.name}"], Style("link", align="right"))
+    if slot.part is None:
+        where_ = ctx.live[f"row {slot.name}"]
+    else:
+        ids = ctx.live["curves id"]
+        where_ = row_of_text(ids, cell_of(ids, slot.part))
+    chosen = put(sheet, row, 3, where_, Style("link", align="right"))
     known = f"curve {slot.name}"
     column = _FIRST
     after = (*_AFTER, *layout_of(ctx.results.spec, after=True).columns)
@@ -319,7 +361,28 @@ def _write_slot(
         write("join", _join(ctx, slot))
     if slot.needs.cure:
         write("cure", _cure(ctx, slot, pfs))
-    write("lacking", _lacking(ctx, slot))
+
+
+def _finish_slot(
+    ctx: Context, sheet: Sheet, row: int, columns: int, slot: Slot, pfs: Slot | None
+) -> None:
+    """Write what a slot and the candidates of its average need of each other."""
+    conditions = [*_lacking(ctx, slot)]
+    averaged: Term = literal(0)
+    if slot.parts:
+        averaged = ctx.live[f"averaged {slot.name}"]
+        weights = sum_of([part.cell(ctx, "average_weight") for part in slot.parts])
+        assert weights is not None
+        total = _Derived(ctx, sheet, row, _FIRST + columns, slot)("weights", weights)
+        conditions.append(some(averaged.equals(0), total > 0))
+    if slot.needs.post_progression and pfs is not None and pfs.parts:
+        built = slot.cell(ctx, "family").equals(POST_PROGRESSION)
+        alone = ctx.live[f"averaged {pfs.name}"].equals(0)
+        conditions.append(where(built, where(alone, 1, 0), 1).equals(1))
+    _Derived(ctx, sheet, row, _FIRST + columns, slot)("lacking", where(every(*conditions), 0, 1))
+    for place, part in enumerate(slot.parts, start=row + 1):
+        write = _Derived(ctx, sheet, place, _FIRST + columns, part)
+        write("lacking", where(every(*_lacking(ctx, part)), 0, averaged))
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,8 +442,8 @@ def _cure(ctx: Context, slot: Slot, pfs: Slot | None) -> Term:
     return where(built, pfs.cell(ctx, "cure_fraction"), own)
 
 
-def _lacking(ctx: Context, slot: Slot) -> Term:
-    """Whether the row in use fills a cell for which the trace sheet has no column."""
+def _lacking(ctx: Context, slot: Slot) -> list[Term]:
+    """Conditions that the row in use fills no cell for which the trace sheet has no column."""
     needs, family = slot.needs, slot.cell(ctx, "family")
     conditions = [_one_of(family, needs.families)]
     if needs.post_progression:
@@ -397,7 +460,7 @@ def _lacking(ctx: Context, slot: Slot) -> Term:
             conditions.append(slot.cell(ctx, key).equals(neutral))
     if waning_in(ctx.results.spec):
         conditions.append(_one_of(slot.cell(ctx, "wane_to"), ("", *needs.wane_to)))
-    return where(every(*conditions), 0, 1)
+    return conditions
 
 
 def _one_of(word: Term, allowed: Sequence[str]) -> Term:

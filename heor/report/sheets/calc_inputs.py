@@ -43,7 +43,7 @@ _WATCHED: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("hr_until", "cure_fraction", "early_mortality"), NUMBER),
         **dict.fromkeys(("early_period", "km_until", "pfs_death_share"), NUMBER),
         **dict.fromkeys(("pps_family", "pps_parameters", "wane_to", "wane"), RERUN),
-        **dict.fromkeys(("wane_from", "wane_until"), FILLED),
+        **dict.fromkeys(("wane_from", "wane_until", "average_weight"), FILLED),
         "time_unit": ENTRY,
         "use": ANY,
     },

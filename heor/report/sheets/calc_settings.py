@@ -21,11 +21,12 @@ from heor.report.sheets.control import (
     slots,
     written,
 )
+from heor.report.sheets.families import averageable
 from heor.report.sheets.inputs import column_of, typed
 from heor.report.sheets.layout import Context
 from heor.report.sheets.live_inputs import units_per_year
 from heor.report.xlsx import HEADER, HEADING, NOTE, TITLE, Sheet, Style
-from heor.spec.records import UNITS_PER_YEAR, DiscountRate
+from heor.spec.records import AVERAGE, UNITS_PER_YEAR, DiscountRate
 from heor.spec.values import discount_rate, duration, number
 
 TITLE_SETTINGS = "Calc Settings"
@@ -99,7 +100,11 @@ def write_candidates(ctx: Context, sheet: Sheet) -> None:
         sheet.text(_FIRST - 1, place, f"Candidates: {slot}", HEADER)
         for offset, row in enumerate(rows):
             put(sheet, _FIRST + offset, place, ctx.live[f"curves {row} id"], Style("link"))
-        area = sheet.range(_FIRST, place, _FIRST + len(rows) - 1, place)
+        last = _FIRST + len(rows) - 1
+        if slot in averageable(ctx.results.spec):
+            last += 1
+            sheet.text(last, place, AVERAGE)
+        area = sheet.range(_FIRST, place, last, place)
         ctx.live[f"candidates {slot}"] = Term(area, "")
         sheet.widths((34,), place)
         place += 1
@@ -300,4 +305,10 @@ def _curve_rows(lines: _Lines) -> None:
         row = next(n for n in rows if curves[n].use)
         key = CURVE_SLOT + slot
         chosen = in_use(ctx, key) if key in keys else ctx.live[f"curves {row} id"]
+        members = averageable(ctx.results.spec).get(slot, ())
+        if members:
+            average = chosen.equals(AVERAGE)
+            words_ = f"{slot}: average of candidates (1: yes), and the first of them"
+            lines.add(words_, where(average, 1, 0), "", f"averaged {slot}")
+            chosen = where(average, ctx.live[f"curves {members[0]} id"], chosen)
         lines.add(slot, row_of_text(ids, chosen), "row", f"row {slot}")

@@ -27,6 +27,7 @@ from heor.report.live import (
     sum_of_products,
     where,
 )
+from heor.report.lookup import sum_of
 from heor.report.sheets.calc_curves import Slot, slots_of
 from heor.report.sheets.calc_slots import SHARE, SlotCurves, SlotWriter
 from heor.report.sheets.calc_time import boundaries, new_grid
@@ -105,8 +106,40 @@ class _Trace:
     # --- slots ------------------------------------------------------------------------
 
     def _write_slot(self, key: Key, slot: Slot) -> None:
+        self.done[key] = self._write_candidate(slot)
+        if slot.parts:
+            self.done[key] = self._average(slot, self.done[key])
+        if slot.group not in self.weights:
+            weight = slot.cell(self.ctx, "weight")
+            self.weights[slot.group] = weight
+            self.ctx.live[f"weight {self.strategy} {slot.group}"] = weight
+
+    def _average(self, slot: Slot, alone: SlotCurves) -> SlotCurves:
+        """The candidate in use, or the weighted mean of those that are averaged (methods 1.9)."""
+        ctx, grid = self.ctx, self.grid
+        parts = [self._write_candidate(part) for part in slot.parts]
+        weights = [part.cell(ctx, "average_weight") for part in slot.parts]
+        averaged, total = ctx.live[f"averaged {slot.name}"], slot.cell(ctx, "weights")
+        found: list[Column] = []
+        for when in ("before", "after"):
+            if when == "after" and slot.endpoint != "os":
+                found.append(found[0])
+                continue
+            own = [getattr(part, when).here * w for part, w in zip(parts, weights, strict=True)]
+            mean = sum_of(own)
+            assert mean is not None
+            here = getattr(alone, when).here
+            term = where(averaged.equals(1), where(total > 0, mean / total, here), here)
+            note = "methods 1.9: the candidate in use, or the average of several by weight"
+            heading = f"{slot.endpoint}: average, {when} step 7"
+            found.append(grid.add(f"{slot.name} average {when}", heading, term, SHARE, note=note))
+        for when, column in zip(("before", "after"), found, strict=True):
+            ctx.columns[f"{when} {slot.name}"] = column
+        return SlotCurves(alone.uncured, *found)
+
+    def _write_candidate(self, slot: Slot) -> SlotCurves:
         ctx, first = self.ctx, self.grid.place
-        self.done[key] = SlotWriter(ctx, self.grid, slot, self.done).write()
+        written = SlotWriter(ctx, self.grid, slot, self.done).write()
         self.sheet.text(_GROUP, first, f"{slot.endpoint}: {slot.group}", BOLD)
         for row, number, style in (
             (_WEIGHT, "weight", Style("link", unit="number", align="left")),
@@ -114,10 +147,7 @@ class _Trace:
             (_UNIT, "per year", Style("link", align="left")),
         ):
             put(self.sheet, row, first, slot.cell(ctx, number), style)
-        if slot.group not in self.weights:
-            weight = slot.cell(ctx, "weight")
-            self.weights[slot.group] = weight
-            ctx.live[f"weight {self.strategy} {slot.group}"] = weight
+        return written
 
     def _block(
         self, what: str, endpoint: str, terms: Mapping[str, Term], style: Style, note: str

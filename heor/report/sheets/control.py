@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from heor.report.live import Term, cell, literal, put, where, words
-from heor.report.lookup import index, row_of_text
+from heor.report.lookup import index, row_of_text, same_text
+from heor.report.sheets.families import averageable
 from heor.report.sheets.inputs import column_of, typed
 from heor.report.sheets.layout import Context, lines
 from heor.report.sheets.scenarios_live import FORMULA_SETTINGS, scenario_names
@@ -26,6 +27,7 @@ from heor.report.xlsx import (
     cell_name,
 )
 from heor.spec.records import (
+    AVERAGE,
     BACKGROUND_METHODS,
     CROSSING_RULES,
     CYCLE_CORRECTIONS,
@@ -205,7 +207,8 @@ def _base_value(ctx: Context, key: str) -> float | str:
         return float(spec.settings.thresholds[int(key.split()[1]) - 1])
     if key.startswith(CURVE_SLOT):
         rows = slots(spec)[key.removeprefix(CURVE_SLOT)]
-        return next(spec.curves[row].id for row in rows if spec.curves[row].use)
+        used = next(spec.curves[row] for row in rows if spec.curves[row].use)
+        return AVERAGE if used.average else used.id
     if key in FORMULA_SETTINGS:
         found = ctx.live.get(f"settings {key}")
         if found is not None:
@@ -339,6 +342,11 @@ def _curve(ctx: Context, key: str) -> _Choice:
     ids = tuple(spec.curves[row].id for row in slots(spec)[slot])
     marked = row_of_text(ctx.live["curves marked"], words(slot))
     found = index(ctx.live["curves id"], marked)
+    if slot in averageable(spec):
+        several = same_text(ctx.live["curves marked"], words(f"{slot} {AVERAGE}"))
+        count = Term(f"SUMPRODUCT(1*{several.text})", float(several.value.sum()))
+        found = where(count > 0, AVERAGE, found)
+        ids = (*ids, AVERAGE)
     scenario = ctx.live.get(f"scenario {key}")
     strategy, endpoint, group = slot.split(".", 2)
     what = f"Curve of {ctx.label(strategy)}: {endpoint}" + ("" if group == "all" else f", {group}")

@@ -160,7 +160,7 @@ def _write_curves(ctx: Context, sheet: Sheet, row: int) -> int:
         where = f"{ctx.label(curve.strategy)}, {curve.endpoint}, {curve.group.replace('_', ' ')}"
         sheet.text(row, 0, where, WRAP)
         sheet.text(row, 1, curve.id, AFTER_WRAP)
-        sheet.text(row, 2, "yes" if curve.use else "no", Style(align="right"))
+        sheet.text(row, 2, ctx.results.spec.standing(curve), Style(align="right"))
         sheet.text(row, 3, curve.family.replace("_", " "), AFTER_WRAP)
         sheet.text(row, 6, made_of, AFTER_WRAP)
         sheet.text(row, 7, _grade(ctx, curve), AFTER_WRAP)
@@ -209,6 +209,8 @@ def parameters_in_words(curve: Curve) -> str:
         value = getattr(curve, name)
         if value is not None:
             parts.append(f"{text} {value.text}")
+    if curve.average_weight is not None:
+        parts.append(f"weight in an average {curve.average_weight.text}")
     if curve.wane_to:
         parts.append(f"{curve.wane} moves to that of {curve.wane_to}")
     return "; ".join((*parts, f"in {curve.time_unit}s"))

@@ -81,6 +81,16 @@ def waning_in(spec: Spec) -> bool:
     return any(curve.wane_to for curve in spec.curves)
 
 
+def averageable(spec: Spec) -> Mapping[str, tuple[int, ...]]:
+    """Rows of ``curves`` that can be averaged, by ``strategy.endpoint.group`` (methods 1.9)."""
+    found: dict[str, tuple[int, ...]] = {}
+    for row, curve in enumerate(spec.curves):
+        if curve.average_weight is not None:
+            slot = f"{curve.strategy}.{curve.endpoint}.{curve.group}"
+            found[slot] = (*found.get(slot, ()), row)
+    return {slot: rows for slot, rows in found.items() if len(rows) > 1}
+
+
 def layout_of(spec: Spec, *, after: bool = False) -> Layout:
     """Give the columns that the rows of a study need."""
     forms = [form_of(curve, after=after) for curve in spec.curves]

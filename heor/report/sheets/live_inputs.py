@@ -14,13 +14,20 @@ from functools import partial
 import numpy as np
 
 from heor.report.live import Term, literal, put, where, words
-from heor.report.sheets.families import Layout, derived_term, form_of, layout_of, waning_in
+from heor.report.sheets.families import (
+    Layout,
+    averageable,
+    derived_term,
+    form_of,
+    layout_of,
+    waning_in,
+)
 from heor.report.sheets.inputs import calc_place, column_of, typed
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import HEADER, Sheet, Style, cell_name
 from heor.spec.context import as_values, read_expression
 from heor.spec.expressions import Expression
-from heor.spec.records import SPLINE, UNITS_PER_YEAR, WANING, TableData
+from heor.spec.records import AVERAGE, SPLINE, UNITS_PER_YEAR, WANING, TableData
 
 TITLE_KM = "Calc KM"
 
@@ -190,6 +197,9 @@ def _curves(live: LiveTable) -> None:
             live.add(f"has_{column}", [_filled(live, column, row) for row in live.rows])
     if waning_in(live.ctx.results.spec):
         _waning(live)
+    if averageable(live.ctx.results.spec):
+        numbers = [live.number("average_weight", row, 0) for row in live.rows]
+        live.add("average_weight", numbers)
     _family_numbers(live)
     live.add("pps_family", [_form(live, "pps_family", row) for row in live.rows], text)
     _family_numbers(live, after=True)
@@ -209,7 +219,10 @@ def _waning(live: LiveTable) -> None:
 
 
 def _marked(live: LiveTable, row: int) -> Term:
-    """Give ``strategy.endpoint.group`` in the rows of the base case, "" in the others."""
+    """Give ``strategy.endpoint.group`` in the rows of the base case, "" in the others.
+
+    ``average`` follows it in those that are averaged.
+    """
     curves = live.ctx.results.spec.curves
     curve = curves[row]
     slot = f"{curve.strategy}.{curve.endpoint}.{curve.group}"
@@ -218,8 +231,12 @@ def _marked(live: LiveTable, row: int) -> Term:
     if not live.has("use"):
         return words("")
     mark = live.address("use", row)
-    either = Term(f'OR({mark}="x",{mark}="yes",{mark}&""="true")', curve.use)
-    return where(either, slot, "")
+    standing = live.ctx.results.spec.standing(curve)
+    either = Term(f'OR({mark}="x",{mark}="yes",{mark}&""="true")', standing == "yes")
+    rest: Term | str = ""
+    if slot in averageable(live.ctx.results.spec):
+        rest = where(Term(f'{mark}="{AVERAGE}"', standing == AVERAGE), f"{slot} {AVERAGE}", "")
+    return where(either, slot, rest)
 
 
 def _filled(live: LiveTable, column: str, row: int) -> Term:

@@ -32,10 +32,11 @@ from heor.report.lookup import index
 from heor.report.sheets.candidates import Candidate
 from heor.report.sheets.comparison import DASH
 from heor.report.sheets.evidence import parameters_in_words
+from heor.report.sheets.families import averageable
 from heor.report.sheets.inputs import column_of
 from heor.report.sheets.layout import Context, fit_height, heading, table_head
 from heor.report.xlsx import AFTER_WRAP, BOLD, WRAP, Sheet, Style
-from heor.spec.records import ALL, ValidationTarget
+from heor.spec.records import ALL, AVERAGE, ValidationTarget
 
 #: Years of the landmark tables; they stand in cells that a reader may change.
 LANDMARKS = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0)
@@ -224,7 +225,12 @@ class Tables:
             here = index(ctx.live["curves id"], chosen)
             own = one.live("id")
             used = Term(f"EXACT({here.text},{own.text})", here.value == own.value)
-            put(sheet, row, _AFTER, where(used, "yes", "no"), Style("formula", align="right"))
+            standing = where(used, "yes", "no")
+            if slot in averageable(ctx.results.spec):
+                weighted = one.live("average_weight") > 0
+                averaged = ctx.live[f"averaged {slot}"].equals(1)
+                standing = where(averaged, where(weighted, AVERAGE, "no"), standing)
+            put(sheet, row, _AFTER, standing, Style("formula", align="right"))
             put(sheet, row, _AFTER + 1, one.live("family"), Style("link", align="right"))
             sheet.text(row, _AFTER + 2, curve.time_unit, _RIGHT)
             sheet.text(row, LAST_PRINTED, made_of, AFTER_WRAP)
