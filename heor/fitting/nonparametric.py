@@ -22,6 +22,9 @@ Z95 = 1.959963984540054
 #: events to smooth.
 LEAST_AT_RISK, LEAST_COUNTED, LEAST_EVENTS = 10, 5, 5
 
+#: A share of those at risk below this is nobody, but for the rounding of weights.
+_NOBODY = 1e-9
+
 #: Points of a smoothed hazard, and parts of the range in a bandwidth, before the number of events.
 _POINTS, _PARTS = 101, 3.0
 
@@ -82,9 +85,10 @@ def observed_curve(data: SurvivalData) -> ObservedCurve:
     if data.events <= 0:
         raise HeorError("no events: every subject is censored")
     time, events, at_risk = risk_sets(data)
+    left = np.where(at_risk - events > _NOBODY * at_risk, at_risk - events, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        survival = np.cumprod(np.maximum(1.0 - events / at_risk, 0.0), dtype=float)
-        variance = np.cumsum(events / (at_risk * (at_risk - events)))
+        survival = np.cumprod(left / at_risk, dtype=float)
+        variance = np.cumsum(events / (at_risk * left))
         spread = np.exp(Z95 * np.sqrt(variance) / np.abs(np.log(survival)))
         low, high = survival**spread, survival ** (1.0 / spread)
     known = survival > 0

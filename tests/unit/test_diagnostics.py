@@ -73,6 +73,9 @@ def test_a_curve_that_ends_at_zero_has_no_band_there() -> None:
     assert np.isnan(found.low[1])
     assert np.isnan(found.high[1])
     assert found.quantile(np.array([0.5, 0.6])).tolist() == [1, 2]
+    rounded = observed_curve(right_censored([1, 2, 3], [1, 1, 1], weight=[0.1, 0.2, 0.3]))
+    assert rounded.survival[2] == 0
+    assert np.isnan(rounded.low).tolist() == [False, False, True]
     with pytest.raises(HeorError, match="no events"):
         observed_curve(right_censored([1, 2], [0, 0]))
 

@@ -154,7 +154,12 @@ def draw_kaplan_meier(
     time = np.concatenate([[0.0], curve.time, [curve.last]]) / unit
     level = np.concatenate([[1.0], curve.survival, curve.survival[-1:]])
     if band:
-        low, high = (np.concatenate([[1.0], edge, edge[-1:]]) for edge in (curve.low, curve.high))
+        # the step before the curve reaches 0 has a band too: its end takes the level of its start
+        low, high = (
+            np.concatenate([[1.0], np.where(np.isnan(edge), before, edge), edge[-1:]])
+            for edge in (curve.low, curve.high)
+            for before in [np.append(1.0, edge[:-1])]
+        )
         axes.fill_between(time, low, high, step="post", color=colour, alpha=0.15, linewidth=0)
     axes.step(
         time,
