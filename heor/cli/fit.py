@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -385,13 +386,25 @@ def write_rows(
     quiet: bool,
 ) -> None:
     """Write the rows of the tables, and say on stderr what is not among them."""
-    tables, left_out = table_rows.rows(estimates, naming)
+    write_tables(folder, *table_rows.rows(estimates, naming), quiet=quiet)
+
+
+def write_tables(
+    folder: Path,
+    tables: Mapping[str, Sequence[Mapping[str, str]]],
+    left_out: Sequence[str],
+    *,
+    columns: Mapping[str, Sequence[str]] | None = None,
+    quiet: bool,
+) -> None:
+    """Write rows; ``columns`` of a table where they are not those of `table_rows.COLUMNS`."""
     with files.staged(folder) as stage:
         for name, lines in tables.items():
-            path = stage / f"{name}.csv"
-            path.write_text(table_rows.to_csv(name, lines), encoding="utf-8", newline="\n")
-    if table_rows.DRAWS not in tables:  # of another time; its columns would be of no parameter
-        (folder / f"{table_rows.DRAWS}.csv").unlink(missing_ok=True)
+            text = table_rows.to_csv(name, lines, (columns or {}).get(name, ()))
+            (stage / f"{name}.csv").write_text(text, encoding="utf-8", newline="\n")
+    for name in (*table_rows.COLUMNS, table_rows.DRAWS):
+        if name not in tables:  # of another time, and of other parameters
+            (folder / f"{name}.csv").unlink(missing_ok=True)
     if quiet:
         return
     click.echo(f"Wrote rows of {', '.join(tables)} to {folder}", err=True)

@@ -136,10 +136,10 @@ def rows(
     return tables, left_out
 
 
-def to_csv(table: str, lines: Sequence[Mapping[str, str]]) -> str:
-    """Give the rows of one table as CSV."""
+def to_csv(table: str, lines: Sequence[Mapping[str, str]], columns: Sequence[str] = ()) -> str:
+    """Give the rows of one table as CSV; columns are those of `COLUMNS` unless given."""
     text = io.StringIO()
-    columns = tuple(lines[0]) if table == DRAWS else COLUMNS[table]
+    columns = columns or (tuple(lines[0]) if table == DRAWS else COLUMNS[table])
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)

@@ -12,6 +12,7 @@ import numpy as np
 
 from heor.fitting.calibrate import Calibration, Constraint
 from heor.fitting.compare import LANDMARKS, Candidate, Comparison, Interval, intervals
+from heor.fitting.landmarks import Curve
 from heor.fitting.models import Model
 from heor.fitting.targets import Target
 from heor.report.numbers import NONE, count, percent, plain
@@ -349,6 +350,39 @@ def _wanted(one: Constraint) -> float:
     return one.time if one.of_time else one.share
 
 
+def inputs_json(curve: Curve) -> list[dict[str, Any]]:
+    """What rows of landmarks draw, as `heor calibrate --json` shows it."""
+    return [
+        {
+            "id": one.id,
+            "value": one.value,
+            "distribution": one.distribution,
+            "a": one.a,
+            "b": one.b,
+            "low": one.low,
+            "high": one.high,
+        }
+        for one in curve.inputs
+    ]
+
+
+def inputs_table(curve: Curve) -> RenderableType:
+    """Print what rows of landmarks draw, and what follows from it."""
+    from heor.report.layout import make_table
+
+    table = make_table("What is drawn", ("Id", "Value", "Distribution", "Interval"), words=(0, 2))
+    for one in curve.inputs:
+        drawn, between = "fixed", NONE
+        if one.a is not None and one.b is not None:
+            drawn = f"{one.distribution}({plain(one.a)}, {plain(one.b)})"
+        if one.low is not None and one.high is not None:
+            between = f"{plain(one.low)} to {plain(one.high)}"
+        table.add_row(one.id, plain(one.value), drawn, between)
+    for key, _, formula in curve.formulas:
+        table.add_row(key, NONE, formula, NONE)
+    return table
+
+
 def calibration_tables(
     found: Calibration, constraints: Sequence[Constraint], unit: str
 ) -> list[RenderableType]:
@@ -380,4 +414,5 @@ def calibration_tables(
     for years, share in zip(LANDMARKS, _landmarks(found, unit), strict=True):
         curve.add_row(str(years), _share(share))
     words = count(len(constraints), "number")
-    return [f"{words} for {len(found.theta)} parameters. {how}", met, numbers, curve]
+    parameters = count(len(found.theta), "parameter")
+    return [f"{words} for {parameters}. {how}", met, numbers, curve]

@@ -340,7 +340,7 @@ def test_every_problem_of_the_numbers_at_once():
     for words in (
         "--median x: found `x`; expected a number",
         "--median-ci 3: found `3`; write both ends",
-        "--at 6: write TIME=S or TIME=S:LOW:HIGH",
+        "--at 6: write TIME=S, TIME=S:LOW:HIGH or TIME=S:nPEOPLE",
         "--at 8=0.5:1: found `1`; write both ends",
         "--at 9=1.5: survival must be between 0 and 1, found 1.5",
         "--at 12=0.2:0.3:0.4: 0.2 is not inside its interval",
