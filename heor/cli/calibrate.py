@@ -26,8 +26,7 @@ from heor.report import files, fit_forms, json_shapes
         "heor calibrate --family weibull --median 12.3 --at 24=0.2",
         "heor calibrate --family lognormal --at 6=0.7:0.6:0.8 --at 24=0.2:0.1:0.3",
         "heor calibrate --family exponential --median 8 --median-ci 6.5:10 --rows r",
-        "heor calibrate --family weibull --at 24=0.5:n10 --given 60=0.6:n10 \\",
-        "    --inputs landmarks --rows r",
+        "heor calibrate --family weibull --at 24=.5:n10 --at 60=.3 --inputs landmarks",
     ),
 )
 @click.option(
@@ -54,6 +53,7 @@ from heor.report import files, fit_forms, json_shapes
 )
 @click.option(
     "--inputs",
+    "drawn",
     type=click.Choice(("parameters", "landmarks")),
     default="parameters",
     show_default=True,
@@ -83,7 +83,7 @@ def calibrate(
     median_ci: str | None,
     at: tuple[str, ...],
     given: tuple[str, ...],
-    inputs: str,
+    drawn: str,
     unit: str,
     folder: Path | None,
     prefix: str,
@@ -105,7 +105,7 @@ def calibrate(
     if folder is not None:
         check_folder(folder)
     model = Model(family=CURVES[family])
-    as_inputs = inputs == "landmarks"
+    as_inputs = drawn == "landmarks"
     numbers = read_numbers(family, median, median_ci, at, given, as_inputs=as_inputs)
     constraints = as_constraints(numbers)
     naming = table_rows.Naming(
@@ -261,11 +261,13 @@ def read_numbers(
     if not found and not numbers.problems:
         numbers.add("--median, --at", "give at least one number")
     readable = [one for one in found if np.isfinite([one.time, one.share]).all()]
+    sound = []
     for one in readable:
-        if one.people is not None and (one.people <= 0 or not 0 < one.share < 1):
+        if one.people is None or (one.people > 0 and 0 < one.share < 1):
+            sound.append(one)
+        elif np.isfinite(one.people):
             numbers.add(one.label, "expected a share inside 0 to 1, of more than 0 people")
-    constraints = check(as_constraints(readable)) if not numbers.problems else []
-    problems = constraints + (check_landmarks(family, found) if as_inputs else [])
+    problems = check(as_constraints(sound)) + (check_landmarks(family, found) if as_inputs else [])
     for label, words in problems:
         numbers.add(label, words)
     if numbers.problems:

@@ -175,8 +175,6 @@ def check(family: str, landmarks: Sequence[Landmark]) -> list[tuple[str, str]]:
             found.append((one.label, f"a median is for the exponential; {family} takes two --at"))
         if one.given and place == 0:
             found.append((one.label, "is among those alive at an earlier --at, which is missing"))
-        if one.people is not None and one.people <= 0:
-            found.append((one.label, f"expected more than 0 people, found {one.people:g}"))
         if one.people is not None and place and not one.given:
             words = "people of a later landmark are those alive at the one before: say --given"
             found.append((one.label, words))
