@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from heor.analyses import accrual, base_case, dsa, psa, scenarios
+from heor.analyses import accrual, base_case, dsa, psa, scenarios, voi
 from heor.analyses.mapper import Mapper
 from heor.analyses.psa_results import Crossing, PsaResult, PsaSummary
 from heor.analyses.psa_summary import crossing_of
 from heor.analyses.results import AccrualRow, BaseCase, ScenarioResult
 from heor.analyses.study_results import RunRecord, StudyResults
+from heor.analyses.voi_results import VoiResult
 from heor.spec.records import Spec
 
 #: Analyses that a plan may leave out; the base case always runs.
@@ -58,6 +59,8 @@ class Plan:
         Names of the scenarios wanted; all when None.
     streamed : bool
         Whether a probabilistic analysis too large to keep whole is of use.
+    voi : bool
+        Whether to rank the drawn inputs by what knowing them is worth, which takes seconds.
     mapper : Mapper, optional
         Does scenarios and the probabilistic analysis elsewhere.
     """
@@ -70,6 +73,7 @@ class Plan:
     skip: Sequence[str] = ()
     scenarios: Sequence[str] | None = None
     streamed: bool = False
+    voi: bool = False
     mapper: Mapper | None = None
 
 
@@ -140,6 +144,10 @@ def run_study(
             )
         with clock.step("psa summary"):
             summary = psa.summarise(spec, sample, base)
+    worth: VoiResult | None = None
+    if plan.voi and sample is not None:
+        with clock.step("value of information"):
+            worth = voi.run(spec, sample, {})
     return StudyResults(
         spec=spec,
         version=package_version(),
@@ -150,6 +158,7 @@ def run_study(
         dsa=tornado,
         psa=sample,
         psa_summary=summary,
+        voi=worth,
         record=_record(spec, plan, started, clock.seconds, base, cases, sample, summary),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from heor.analyses.psa_results import Crossing, PsaResult, PsaSummary
 from heor.analyses.results import AccrualRow, BaseCase, DsaResult, ScenarioResult
+from heor.analyses.voi_results import VoiResult
 from heor.spec.records import Spec
 
 
@@ -53,4 +54,5 @@ class StudyResults:
     dsa: DsaResult | None = None
     psa: PsaResult | None = None
     psa_summary: PsaSummary | None = None
+    voi: VoiResult | None = None
     record: RunRecord

@@ -13,6 +13,7 @@ import numpy as np
 
 from heor.analyses import ceac, smoothing
 from heor.analyses.psa_results import PsaResult
+from heor.analyses.voi_results import Evppi, VoiResult
 from heor.engine.timeline import discount_factor
 from heor.errors import HeorError
 from heor.spec.parameters import FloatArray
@@ -23,64 +24,6 @@ from heor.spec.records import DiscountRate, Settings, Spec
 COEFFICIENT_DRAWS, AVERAGED_DRAWS = 200, 1_000
 
 _SEED = 20_140_402
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evppi:
-    """Value of knowing a set of inputs, per patient, at each threshold.
-
-    Attributes
-    ----------
-    parameters : tuple of str
-        The inputs.
-    thresholds : array ``(threshold,)``
-        Currency per QALY.
-    evppi, se : array ``(threshold,)``
-        Value and its standard error from the regression, in currency.
-    explained : array ``(threshold,)``
-        Share of the variance of incremental net benefit that the inputs explain (R²), the mean
-        over strategies.
-    lack_of_fit : array ``(threshold,)``
-        Smallest probability of the residuals' pattern, see `heor.analyses.smoothing.lack_of_fit`;
-        below 0.01 the regression misses something.
-    """
-
-    parameters: tuple[str, ...]
-    thresholds: FloatArray
-    evppi: FloatArray
-    se: FloatArray
-    explained: FloatArray
-    lack_of_fit: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoiResult:
-    """Value of information of a probabilistic analysis.
-
-    Attributes
-    ----------
-    draws : int
-        Draws that it rests on.
-    thresholds, evpi : array ``(threshold,)``
-        Currency per QALY, and the value of knowing everything, per patient.
-    evpi_se : array ``(threshold,)``
-        Monte Carlo standard error of ``evpi``, of independent draws.
-    sets : tuple of Evppi
-        Ranked by value at the threshold of the largest EVPI, then by what they explain.
-    names : mapping of tuple of str to str
-        What each set is called.
-    patients : float or None
-        Discounted patients over the decision horizon (methods 7.4); None where the study does not
-        say how many there are.
-    """
-
-    draws: int
-    thresholds: FloatArray
-    evpi: FloatArray
-    evpi_se: FloatArray
-    sets: tuple[Evppi, ...]
-    names: Mapping[tuple[str, ...], str]
-    patients: float | None
 
 
 def population(incidence: float, years: float, rate: DiscountRate, after: float = 0.0) -> float:

@@ -33,6 +33,7 @@ def read_formats(ctx: click.Context, param: click.Parameter, text: str) -> tuple
 @options.inputs_argument
 @options.change_options
 @options.psa_options
+@options.voi_option
 @options.workers_option
 @click.option(
     "-o",
@@ -62,6 +63,7 @@ def figures(
     draws: int | None,
     seed: int | None,
     sampler: str | None,
+    voi: bool,
     workers: int,
     folder: Path,
     formats: tuple[str, ...],
@@ -70,7 +72,7 @@ def figures(
     """Draw the charts of the report as SVG and PNG files, with a list of captions.
 
     Curves, traces, costs and QALYs, accrual, scenarios, tornados, cost-effectiveness plane,
-    acceptability, EVPI and convergence. Needs matplotlib.
+    acceptability, EVPI and convergence; with --voi the ranking of inputs. Needs matplotlib.
     """
     if folder.suffix.lower().removeprefix(".") in FORMATS:
         raise click.UsageError(
@@ -79,7 +81,9 @@ def figures(
         )
     import_matplotlib()
     spec = options.load(inputs, scenario, changes)
-    plan = Plan(draws=draws, seed=seed, sampler=sampler, workers=workers, skip=("accrual",))
+    plan = Plan(
+        draws=draws, seed=seed, sampler=sampler, workers=workers, voi=voi, skip=("accrual",)
+    )
     with progress_bar(quiet=quiet) as progress:
         results = run_study(spec, plan, progress)
         names = write_figures(results, folder, formats, progress)

@@ -119,6 +119,13 @@ def until_mcse_option(command: Command) -> Command:
     )(command)
 
 
+def voi_option(command: Command) -> Command:
+    """Add ``--voi``."""
+    return click.option(
+        "--voi", is_flag=True, help="Rank inputs by the value of knowing them (some seconds)."
+    )(command)
+
+
 def store_draws_option(usual: int) -> Callable[[Command], Command]:
     """Add ``--store-draws``, a number or None for all."""
     return click.option(

@@ -28,6 +28,7 @@ from heor.study import Plan, run_study
 @options.change_options
 @options.psa_options
 @options.until_mcse_option
+@options.voi_option
 @options.store_draws_option(INPUT_DRAWS)
 @options.workers_option
 @options.scheduler_option
@@ -51,6 +52,7 @@ def run(
     seed: int | None,
     sampler: str | None,
     until_mcse: float | None,
+    voi: bool,
     store_draws: int | None,
     workers: int,
     scheduler: str | None,
@@ -76,6 +78,7 @@ def run(
             seed=seed,
             sampler=sampler,
             until_mcse=until_mcse,
+            voi=voi,
             workers=workers,
             mapper=mapper,
         )

@@ -29,6 +29,7 @@ from heor.analyses.results import (
 )
 from heor.analyses.study_results import RunRecord, StudyResults
 from heor.report.numbers import threshold_key
+from heor.report.voi_forms import voi_json
 
 Json = dict[str, Any]
 
@@ -84,6 +85,8 @@ def study(results: StudyResults) -> Json:
         shape["dsa"] = _dsa(results.dsa)
     if results.psa_summary is not None:
         shape["psa"] = _psa(results.psa_summary)
+    if results.voi is not None:
+        shape["voi"] = voi_json(results.voi)
     return shape
 
 

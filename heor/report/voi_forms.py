@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from heor.analyses.nested import Nested
-from heor.analyses.voi import Evppi, VoiResult
+from heor.analyses.voi_results import Evppi, VoiResult
 from heor.report.numbers import count, money, percent
 
 if TYPE_CHECKING:

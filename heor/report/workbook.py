@@ -37,6 +37,7 @@ from heor.report.sheets import (
     psa_summary,
     sensitivity,
     survival,
+    voi,
 )
 from heor.report.sheets.calc_inputs import TITLE_INPUTS
 from heor.report.sheets.calc_settings import TITLE_SETTINGS
@@ -322,6 +323,14 @@ SHEETS: tuple[SheetKind, ...] = (
         acceptability.write_evpi,
         _has_psa,
         turn=5,
+        group=UNCERTAINTY,
+    ),
+    SheetKind(
+        "VOI",
+        "Inputs ranked by what knowing them perfectly would be worth; EVPI at those thresholds.",
+        voi.write_voi,
+        lambda results: _has_psa(results) and results.voi is not None,
+        turn=5.2,
         group=UNCERTAINTY,
     ),
     SheetKind(

@@ -21,7 +21,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """The shipped study's report as ``heor run`` writes it, with fewer draws."""
     spec = read_study(shipped_studies() / "lifileucel_nsclc")
     path = tmp_path_factory.mktemp("shipped") / "report.xlsx"
-    return write_model(run_study(spec, Plan(draws=DRAWS, workers=2)), path)
+    return write_model(run_study(spec, Plan(draws=DRAWS, workers=2, voi=True)), path)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 from click.testing import CliRunner
 
@@ -100,6 +101,27 @@ def test_population_of_a_decision():
     rate = DiscountRate(first=0.03)
     assert voi.population(100.0, 3.0, rate) == pytest.approx(100 * (1 + 1 / 1.03 + 1 / 1.03**2))
     assert voi.population(100.0, 0.5, rate) == 50.0
+
+
+def test_a_report_ranks_inputs_when_asked_to(tmp_path):
+    done = run("run", SMALL, "-o", str(tmp_path), "--draws", "60", "--quiet", "--voi")
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["voi"]
+    book = openpyxl.load_workbook(tmp_path / "three_strategies.xlsx", data_only=True)
+    rows = list(book["VOI"].iter_rows(values_only=True))
+    heads = [i for i, row in enumerate(rows) if row[0] and str(row[0]).startswith("Threshold,")]
+    at = next(i for i, name in enumerate(rows[heads[0]]) if name == "EVPI")
+    table = rows[heads[0] + 1 : heads[0] + 1 + len(found["thresholds"])]
+    assert [row[0] for row in table] == found["thresholds"]
+    np.testing.assert_allclose([row[at] for row in table], found["evpi"], rtol=1e-9, atol=1e-6)
+    best = int(np.argmax(found["evpi"]))
+    ranked = [r for r in found["evppi"] if r["threshold"] == found["thresholds"][best]]
+    (start,) = [i for i, row in enumerate(rows) if row[0] == "Inputs"]
+    shown = rows[start + 1 : start + 1 + len(ranked)]
+    assert [row[0] for row in shown] == [r["name"] for r in ranked]
+    np.testing.assert_allclose([row[1] for row in shown], [r["evppi"] for r in ranked])
+    share = [row[5] for row in shown]
+    np.testing.assert_allclose(share, [r["evppi"] / found["evpi"][best] for r in ranked])
 
 
 def test_matrices_stand_for_psa_output(psa, tmp_path):

@@ -48,6 +48,7 @@ LAYERS = (
     "heor.analyses.mapper",
     "heor.analyses.results",
     "heor.analyses.psa_results",
+    "heor.analyses.voi_results",
     "heor.analyses.study_results",
     "heor.analyses.cea",
     "heor.analyses.ceac",

@@ -70,6 +70,18 @@ def test_every_chart_of_the_workbook_has_a_figure_with_a_stable_name(shown) -> N
     ]
 
 
+def test_inputs_are_ranked_by_what_knowing_them_is_worth(facts) -> None:
+    with_voi = run_study(facts.results.spec, Plan(draws=80, skip=("scenarios", "dsa"), voi=True))
+    (picture,) = [one for one in pictures(Facts.of(with_voi)) if one.name == "evppi"]
+    found = with_voi.voi
+    at = int(found.evpi.argmax())
+    (axes,) = drawn(picture)
+    widths = [bar.get_width() for bar in axes.patches]
+    assert widths == [one.evppi[at] for one in found.sets if one.evppi[at] > 0][: len(widths)]
+    assert widths == sorted(widths, reverse=True)
+    assert len(widths) >= 1
+
+
 def test_results_that_are_missing_have_no_figure(facts) -> None:
     bare = run_study(facts.results.spec, Plan(skip=("accrual", "scenarios", "dsa", "psa")))
     names = [picture.name for picture in pictures(Facts.of(bare))]

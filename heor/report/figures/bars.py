@@ -1,4 +1,4 @@
-"""Costs and QALYs by part, the accrual of the gain, scenarios and the tornado."""
+"""Costs and QALYs by part, the accrual of the gain, scenarios, tornado, value of information."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from heor.report.figures.picture import (
     limits,
     signed,
 )
-from heor.report.numbers import money, plain, years
+from heor.report.numbers import count, money, plain, years
 from heor.report.view import Facts
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def pictures(facts: Facts) -> list[Picture]:
     if facts.results.dsa is not None:
         for comparison in facts.results.dsa.comparisons:
             found += _tornados(facts, comparison)
-    return found
+    return found + _voi(facts)
 
 
 # --- breakdowns ----------------------------------------------------------------------------------
@@ -225,6 +225,48 @@ def _accrual(facts: Facts) -> Picture:
 
 def _share(gains: Sequence[float], year: int, whole: float) -> str:
     return f"{100 * gains[year] / whole:.0f}%" if abs(whole) >= QALY_TOLERANCE else "none"
+
+
+# --- value of information ------------------------------------------------------------------------
+
+
+def _voi(facts: Facts) -> list[Picture]:
+    """Inputs ranked by what knowing them is worth, at the threshold of the largest EVPI."""
+    found = facts.results.voi
+    if found is None:
+        return []
+    at = int(found.evpi.argmax())
+    shown = [one for one in found.sets if one.evppi[at] > 0][:TORNADO_BARS]
+    if not shown:
+        return []
+    values = [float(one.evppi[at]) for one in shown]
+    names = [found.names[one.parameters] for one in shown]
+    low, high, step = nice_limits(*_ends(values))
+    scale = Money.of(high, facts.currency)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        colour = facts.colour((facts.others or (facts.reference,))[0])
+        axes.barh(range(len(values)), values, color=colour)
+        _dress_names(axes, names)
+        _label_ends(axes, values, scale)
+        limits(axes, "x", low, high, step)
+        axes.xaxis.set_major_formatter(scale.text)
+        axes.set_xlabel(f"EVPPI per patient, {scale.words}")
+
+    threshold = facts.per_qaly(float(found.thresholds[at]))
+    return [
+        Picture(
+            name="evppi",
+            title="Value of knowing each input perfectly, per patient",
+            caption=f"EVPPI at {threshold}, where the EVPI is largest "
+            f"({money(float(found.evpi[at]), facts.currency)} per patient), over "
+            f"{count(found.draws, 'draw')}; near 0 it is too high by about its standard error.",
+            draw=draw,
+            legend=0,
+            height=_height(0.235 * len(values) + 1.1),
+        )
+    ]
 
 
 # --- scenarios and tornado -----------------------------------------------------------------------

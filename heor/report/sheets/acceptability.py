@@ -222,7 +222,7 @@ def write_evpi(ctx: Context, sheet: Sheet) -> None:
     """Fill ``EVPI``: per patient, with the expected loss of each strategy."""
     row = head(ctx, sheet, "Expected value of perfect information", live=True, probabilistic=True)
     stale_banner(ctx, sheet, HEAD_ROWS - 1, 0)
-    money, reference = ctx.currency, ctx.label(ctx.reference)
+    money = ctx.currency
     heading(
         sheet,
         row,
@@ -239,7 +239,19 @@ def write_evpi(ctx: Context, sheet: Sheet) -> None:
         threshold.here,
         Style("link", unit="money"),
     )
-    at = _each(worth)
+    evpi = add_evpi(ctx, grid, worth)
+    sheet.height(_FIRST - 1, 72)
+    _place_evpi(ctx, sheet, grid, shown, evpi)
+    sheet.widths((18, *([18] * grid.place)))
+    sheet.freeze(4, 1)
+    last = _FIRST + count - 1
+    sheet.print_setup(area=(0, 0, last, max(grid.place, CHART_COLUMNS)), pages=1)
+
+
+def add_evpi(ctx: Context, grid: Grid, worth: Column) -> Column:
+    """Add columns that lead to the EVPI at each value of a QALY (methods 7.4); give the last."""
+    reference = ctx.label(ctx.reference)
+    at, count = _each(worth), len(worth.values)
     for strategy in ctx.others:
         term = by_row(partial(_won, ctx, strategy, at), range(count))
         label = f"INMB over {reference} from draws in which it is best: {ctx.label(strategy)}"
@@ -256,13 +268,7 @@ def write_evpi(ctx: Context, sheet: Sheet) -> None:
         grid.add(f"loss {strategy}", f"Expected loss: {ctx.label(strategy)}", loss, _MONEY)
     losses = _across(grid, [f"loss {s}" for s in ctx.strategies])
     smallest = Term(f"MIN({losses.text})", losses.value.min(axis=1))
-    evpi = grid.add("evpi", "EVPI", largest(0, smallest), Style("formula", "money", True))
-    sheet.height(_FIRST - 1, 72)
-    _place_evpi(ctx, sheet, grid, shown, evpi)
-    sheet.widths((18, *([18] * grid.place)))
-    sheet.freeze(4, 1)
-    last = _FIRST + count - 1
-    sheet.print_setup(area=(0, 0, last, max(grid.place, CHART_COLUMNS)), pages=1)
+    return grid.add("evpi", "EVPI", largest(0, smallest), Style("formula", "money", True))
 
 
 def _place_evpi(ctx: Context, sheet: Sheet, grid: Grid, shown: Column, evpi: Column) -> None:
