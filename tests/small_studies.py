@@ -417,7 +417,7 @@ class RandomStudy:
         if not self.mixed:
             return table, parts, options
         if people.random() < 0.4:
-            count = people.choice([1, 3, 40])
+            count = people.choice([1, 2, 4])
             start = 2000 + people.choice([0.0, 0.25, 1.0, 7.6])
             table = with_years(table, 2000, count)
             options = replace(options, start_year=start)

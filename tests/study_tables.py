@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from small_studies import MODIFIERS, WEEK, RandomStudy
+from trace_registry import life_table_columns
 
 from heor.spec.expressions import Expression
 from heor.spec.records import Curve, DiscountRate, LifeTable, Spec, TableData
@@ -43,7 +44,7 @@ def with_cell(
 
 def random_tables(seed: int) -> dict[str, TableData]:
     """A random study of `RandomStudy` with distributions, second candidates and scenarios."""
-    made = RandomStudy(seed)
+    made = RandomStudy(seed, mixed=True)
     return _Tables(made.spec, made.ranges, random.Random(seed)).all()
 
 
@@ -76,6 +77,10 @@ class _Tables:
             "adverse_events": self.events(),
             "scenarios": self.scenarios(used),
             "life_table": _life_table(self.spec.life_table),
+            "cohort": [
+                {"age": p.age.text, "male_share": p.male_share.text, "share": p.share.text}
+                for p in self.spec.cohort
+            ],
             "km": self.km({(c.strategy, c.endpoint, c.group) for c in used}),
         }
         return {name: _table(name, found) for name, found in rows.items() if found}
@@ -95,10 +100,12 @@ class _Tables:
             "crossing_limit": "100%",
             "background_mortality": s.background_mortality,
             "smr": _text(s.smr),
+            "smr_of": s.smr_of,
             "age_adjusted_utilities": "yes" if s.age_adjusted_utilities else "no",
             "utility_cap": s.utility_cap,
             "start_age": _text(s.start_age),
             "male_share": _text(s.male_share),
+            "start_year": _number(s.start_year),
             "evlyg_utility": "0.851",
             "severity_weight": self.rng.choice(["1", "1.2"]),
             "reference": s.reference,
@@ -216,6 +223,8 @@ class _Tables:
         slot = f"curve:{curve.strategy}.{curve.endpoint}.{curve.group}"
         s = self.spec.settings
         shorter = f"{0.6 * s.horizon!r} years"
+        excess = any(c.hazard == "excess" for c in used)
+        backgrounds = ("none", "floor", "floor") if excess else ("none", "add", "floor")
         rules = [r for r in ("trapezoid", "start", "end") if r != s.cycle_correction]
         changes = [
             ("A number", number, repr(self.within(number))),
@@ -225,7 +234,7 @@ class _Tables:
             ("Rules", "cycle_correction", self.rng.choice(rules)),
             ("Rules", "discount_rate_costs", "5%; from 1: 2%"),
             ("Rules", "discount_rate_outcomes", "1.5%"),
-            ("Rules", "background_mortality", self.rng.choice(["none", "add", "floor"])),
+            ("Rules", "background_mortality", self.rng.choice(backgrounds)),
             ("Rules", other, repr(self.within(other))),
         ]
         return [
@@ -279,6 +288,7 @@ def _curve(curve: Curve, mark: str) -> Row:
         "average_weight": _text(curve.average_weight),
         "pps_family": curve.pps_family,
         "pps_parameters": _named(curve.pps_parameters, curve.pps_scale),
+        "hazard": "" if curve.hazard == "all_cause" else curve.hazard,
         "use": mark,
         "source": "assumption",
     }
@@ -312,8 +322,8 @@ def _rate(rate: DiscountRate) -> str:
 
 def _life_table(table: LifeTable | None) -> list[Row]:
     assert table is not None
-    names = ("age", "male", "female", "utility_male", "utility_female")
+    columns = life_table_columns(table)
     return [
-        {name: repr(float(getattr(table, name)[row])) for name in names}
-        for row in range(len(table.age))
+        {name: repr(float(values[row])) for name, values in columns.items()}
+        for row in range(len(columns["age"]))
     ]

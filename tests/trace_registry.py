@@ -23,7 +23,7 @@ from heor.report.sheets.constants import CONSTANTS, Constants
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import Book, Sheet, Style, writing
 from heor.spec.parameters import Draws
-from heor.spec.records import UNITS_PER_YEAR, Curve, Spec
+from heor.spec.records import UNITS_PER_YEAR, Curve, LifeTable, Spec
 
 INPUT = Style("input")
 NEUTRAL = {
@@ -38,7 +38,14 @@ NEUTRAL = {
     "km_until": 0.0,
     "pfs_death_share": 0.0,
 }
-TEXTS = ("cycle_correction", "discounting", "crossing", "background_mortality", "utility_cap")
+TEXTS = (
+    "smr_of",
+    "cycle_correction",
+    "discounting",
+    "crossing",
+    "background_mortality",
+    "utility_cap",
+)
 
 
 def number(expression: Any, draws: Draws, neutral: float = 0.0) -> float:
@@ -69,10 +76,25 @@ def settings_in_use(spec: Spec, draws: Draws, most: int | None = None) -> dict[s
     if s.start_age is not None and s.male_share is not None:
         found["start_age"] = number(s.start_age, draws)
         found["male_share"] = number(s.male_share, draws)
+    if s.start_year is not None:
+        found["start_year"] = s.start_year
     for row, c in enumerate(spec.curves, start=1):
         if c.use:
             found[f"row {c.strategy}.{c.endpoint}.{c.group}"] = float(row)
             found[f"averaged {c.strategy}.{c.endpoint}.{c.group}"] = float(bool(c.average))
+    return found
+
+
+def life_table_columns(table: LifeTable) -> dict[str, list[float]]:
+    """The columns of a life table, a row for each age, or for each year and age."""
+    found = {}
+    age = table.age
+    if table.year is not None:
+        found["year"] = np.repeat(table.year, len(table.age)).tolist()
+        age = np.tile(table.age, len(table.year))
+    found["age"] = age.tolist()
+    for name in ("male", "female", "utility_male", "utility_female"):
+        found[name] = getattr(table, name).ravel().tolist()
     return found
 
 
@@ -103,8 +125,13 @@ class Registry:
         for key, value in settings_in_use(spec, self.draws).items():
             self.put(key, value)
         if spec.life_table is not None:
-            for name in ("age", "male", "female", "utility_male", "utility_female"):
-                self.put_range(f"life_table {name}", getattr(spec.life_table, name).tolist())
+            for name, values in life_table_columns(spec.life_table).items():
+                self.put_range(f"life_table {name}", values)
+        for place, part in enumerate(spec.cohort):
+            for name in ("age", "male_share", "share"):
+                self.put(f"cohort {place} {name}", number(getattr(part, name), self.draws))
+        if spec.cohort:
+            self.put_range("cohort age", [number(part.age, self.draws) for part in spec.cohort])
         for (strategy, endpoint, group), km in spec.km.items():
             name = f"km {strategy}.{endpoint}.{group}"
             self.put_range(f"{name} time", (km.time / UNITS_PER_YEAR[km.time_unit]).tolist())
@@ -118,6 +145,7 @@ class Registry:
             "id": c.id,
             "family": f"{c.family} {c.scale}".strip(),
             "pps_family": f"{c.pps_family} {c.pps_scale}".strip(),
+            "hazard": c.hazard,
             "per year": UNITS_PER_YEAR[c.time_unit],
             "weight": number(c.weight, self.draws),
             "has_hr_until": float(c.hr_until is not None),

@@ -353,7 +353,7 @@ class Population:
     def norms(self, years: FloatArray) -> FloatArray:
         """Utility norm of the survivors at each time, ``(draw, cycle)``; see `norms`.
 
-        Where nobody is left the parts count by their shares at the start.
+        Where nobody is left it is that at the start.
         """
         if len(self._parts) == 1:
             return self._of(norms, self._parts[0], years)
@@ -383,11 +383,10 @@ class Population:
     def _mixed_norms(self, parts: Sequence[Part], years: FloatArray) -> FloatArray:
         shares = self._shares(parts, years)
         total = _added(shares)
-        value = np.zeros_like(total)
-        for part, share in zip(parts, shares, strict=True):
-            weight = np.divide(share, total, out=part.share[:, None] + 0 * total, where=total > 0)
-            value += weight * self._of(norms, part, years)
-        return value
+        value = _added([s * self._of(norms, p, years) for p, s in zip(parts, shares, strict=True)])
+        none = np.zeros(1)
+        start = _added([p.share[:, None] * self._of(norms, p, none) for p in parts])
+        return np.divide(value, total, out=np.zeros_like(total) + start, where=total > 0)
 
 
 def _added(arrays: Sequence[FloatArray]) -> FloatArray:

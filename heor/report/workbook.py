@@ -108,9 +108,7 @@ def _has_psa(results: StudyResults) -> bool:
 
 
 def _has_population(results: StudyResults) -> bool:
-    settings = results.spec.settings
-    known = settings.start_age is not None and settings.male_share is not None
-    return results.spec.life_table is not None and known
+    return results.spec.has_population
 
 
 #: Sheets before the input tables.

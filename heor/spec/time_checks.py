@@ -164,7 +164,7 @@ def check_background(found: Findings) -> None:
     _check_start_year(found)
     norms = [key for key, *_ in wanted if key in ("age_adjusted_utilities", "utility_cap")]
     if known and norms and all(first <= age <= last for age, _ in known):
-        _check_norms(found, min(age for age, _ in known))
+        _check_norms(found, [age for age, _ in known])
 
 
 _RANGES = {
@@ -259,12 +259,13 @@ def _check_start_year(found: Findings) -> None:
         found.warn(place, f"{message} throughout")
 
 
-def _check_norms(found: Findings, start_age: float) -> None:
+def _check_norms(found: Findings, start: Sequence[float]) -> None:
     """Norms are there for every age from the start to the horizon."""
     spec = found.spec
     table = spec.life_table
     assert table is not None
-    ages = (table.age >= math.floor(start_age)) & (table.age <= start_age + horizon_in_years(spec))
+    last = max(start) + horizon_in_years(spec)
+    ages = (table.age >= math.floor(min(start))) & (table.age <= last)
     key = "utility_cap" if spec.settings.utility_cap != "none" else "age_adjusted_utilities"
     for sex in ("male", "female"):
         norm = np.atleast_2d(getattr(table, f"utility_{sex}"))

@@ -118,7 +118,7 @@ def test_a_cohort_is_the_sum_of_its_parts() -> None:
 
 
 def test_norms_of_a_cohort_that_has_died() -> None:
-    """Where nobody is left the parts count by their shares at the start."""
+    """Where nobody is left the norm is that at the start."""
     age = np.array([60.0, 61.0])
     flat = np.full(2, 0.8)
     table = LifeTable(

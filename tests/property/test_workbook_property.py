@@ -95,7 +95,14 @@ def trials(model: Model, rng: random.Random) -> Iterator[Trial]:
     yield from some(rng, 3, curve_trials(model))
     yield from some(rng, 4, parameter_trials(model))
     half = f"{0.5 * model.spec.settings.horizon!r} years"
-    for key, texts in {**SETTINGS, "horizon": (half,)}.items():
+    settings = {**SETTINGS, "horizon": (half,)}
+    if any(curve.hazard == "excess" for curve in model.spec.curves):
+        settings["background_mortality"] = ("floor", "none")
+    else:
+        settings["smr_of"] = ("cured", "cohort")
+    if model.spec.settings.start_year is not None:
+        settings["start_year"] = ("2000", "2001.7")
+    for key, texts in settings.items():
         yield from setting_trials(model, {key: [rng.choice(texts)]})
 
 

@@ -22,7 +22,7 @@ from workbook_model import stored_differences
 from xlsx_package import read_package
 
 from heor.engine.evaluate import evaluate, traces
-from heor.engine.mortality import norms
+from heor.engine.mortality import population
 from heor.engine.timeline import Timeline
 from heor.report.live import Column
 from heor.report.sheets.calc_curves import slots_of
@@ -58,7 +58,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 
 def with_candidates(seed: int) -> tuple[Spec, Draws]:
     """A random study with a second candidate for every curve, of other family and modifiers."""
-    made = RandomStudy(seed)
+    made = RandomStudy(seed, mixed=True)
     more: list[Curve] = []
     for first in made.spec.curves:
         again = first.endpoint == "os" and first.group in _pfs_groups(made.spec, first.strategy)
@@ -67,6 +67,7 @@ def with_candidates(seed: int) -> tuple[Spec, Draws]:
             second = build(first.strategy, first.group, first.weight)
         else:
             second = made.curve(first.strategy, first.endpoint, first.group, first.weight)
+            second = made.excess(second, made.spec.settings)
         more.append(dataclasses.replace(second, id=f"{second.id}_second", use=False))
     km = {(k.strategy, k.endpoint, k.group): k for k in made.km}
     spec = dataclasses.replace(made.spec, curves=(*made.spec.curves, *more), km=km)
@@ -120,9 +121,9 @@ def expected(spec: Spec, draws: Draws) -> dict[str, FloatArray]:
         found[f"weight {kind}"] = time.weights()
         if rate is not None:
             found[f"factor {kind}"] = timeline.cycle_factors(rate)
-    if spec.life_table is not None and s.start_age is not None and s.male_share is not None:
-        age, male = (e.evaluate(draws.values, 1) for e in (s.start_age, s.male_share))
-        found["norm"] = norms(spec.life_table, age, male, timeline.mid_years)[0]
+    if spec.has_population:
+        people = population(spec, lambda e: e.evaluate(draws.values, 1)[:, None])
+        found["norm"] = people.norms(timeline.mid_years)[0]
     return found
 
 

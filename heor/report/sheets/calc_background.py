@@ -13,12 +13,14 @@ from heor.report.live import (
     exp,
     ln,
     put,
+    raised,
     smallest,
     some,
     where,
     whole,
 )
 from heor.report.lookup import index
+from heor.report.sheets.calc_population import Mixture
 from heor.report.sheets.calc_time import HEAD_VALUE, boundaries, new_grid
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import BOLD, HEADING, Sheet, Style
@@ -41,8 +43,14 @@ _GAP = 1
 
 
 def has_background(ctx: Context) -> bool:
-    """Whether the study has a population: life table, start age and share of men."""
-    return all(key in ctx.live for key in ("life_table age", "start_age", "male_share"))
+    """Whether the study has a population: life table, and ages and sexes at the start."""
+    one_age = all(key in ctx.live for key in ("start_age", "male_share"))
+    return "life_table age" in ctx.live and (one_age or "cohort age" in ctx.live)
+
+
+def _is_mixture(ctx: Context) -> bool:
+    """Whether ages at the start, or calendar years, are several."""
+    return "cohort age" in ctx.live or "life_table year" in ctx.live
 
 
 def _has_norms(ctx: Context) -> bool:
@@ -57,40 +65,89 @@ def write_background(ctx: Context, sheet: Sheet) -> None:
         "Within a year of age the hazard is constant, −ln(1 − q); to the right the table by age.",
     )
     grid = new_grid(ctx, sheet, "Background mortality and utility norms", notes)
-    columns = 8 + (6 if _has_norms(ctx) else 0)
+    mixed, norms = _is_mixture(ctx), _has_norms(ctx)
+    columns = 4 + Mixture.columns(ctx, norms) if mixed else 9 + (6 if norms else 0)
     ages = _ages(ctx, sheet, grid.place + columns + _GAP)
-    start = _start(ctx, sheet, ages)
     k = boundaries(grid)
-    t = ctx.columns["t"]
-    time = grid.add("t", "Time, years", t.here, _LINK, note="From Calc Time")
-    men, women = _since(ctx, grid, ages, start, "", time.here)
+    time = grid.add("t", "Time, years", ctx.columns["t"].here, _LINK, note="From Calc Time").here
+    if mixed:
+        people = Mixture(ctx, sheet, ages, ages.place + _GAP, norms)
+        alive = people.alive(grid, time)
+        widest = people.last
+    else:
+        start = _start(ctx, sheet, ages)
+        alive = _alive(ctx, grid, ages, start, time)
+        widest = ages.place
+    _used(ctx, grid, k, alive)
+    if norms and mixed:
+        _write_norm_start(ctx, sheet, people, ages)
+        middle = ctx.columns["middle"].here
+        ctx.columns["norm"] = people.norm(grid, middle, ctx.live["norm start"])
+    elif norms:
+        _norms(ctx, grid, ages, start)
+    if grid.place != columns:
+        raise ValueError(f"{sheet.title}: {grid.place} columns instead of {columns}")
+    sheet.widths((11, 11, *([12.5] * (columns - 2)), 3, *([11] * (widest - columns - 1))))
+    sheet.freeze(GRID_ROW, 2)
+    sheet.print_setup(
+        repeat=(GRID_HEADING, GRID_HEADING), area=(0, 0, GRID_ROW + 53, columns - 1), pages=1
+    )
+
+
+def _alive(ctx: Context, grid: Grid, ages: Grid, start: dict[str, Term], time: Term) -> Column:
+    """Add N of a cohort of one age."""
+    men, women = _since(ctx, grid, ages, start, "", time)
     share = ctx.live["male_share"]
-    alive = grid.add(
+    return grid.add(
         "alive",
         "Alive, N",
         share * exp(-men.here) + (1 - share) * exp(-women.here),
         _SHARE,
         note="N: both sexes, by their shares at the start",
     )
-    previous = alive.previous
-    ratio = where(previous > 0, alive.here / previous, 0)
+
+
+def _used(ctx: Context, grid: Grid, k: Column, alive: Column) -> None:
+    """Add N as background mortality uses it, and its ratio from boundary to boundary."""
+    of_cohort = ctx.live["smr_of"].equals("cohort")
+    used = grid.add(
+        "used",
+        "N, or N^SMR",
+        where(of_cohort, raised(alive.here, ctx.live["smr"]), alive.here),
+        _SHARE,
+        note="To the power of the mortality ratio where that is of the whole cohort",
+    )
+    ratio = where(used.previous > 0, used.here / used.previous, 0)
     grid.add(
         "ratio",
-        "N over N one row above",
+        "Ratio to the row above",
         where(k.here.equals(0), 1, ratio),
         _SHARE,
         note="Share of the population that survives the cycle that ends here",
     )
-    ctx.columns["background"], ctx.columns["background ratio"] = alive, grid["ratio"]
-    if _has_norms(ctx):
-        _norms(ctx, grid, ages, start)
-    if grid.place != columns:
-        raise ValueError(f"{sheet.title}: {grid.place} columns instead of {columns}")
-    sheet.widths((11, 11, *([12.5] * (columns - 2)), 3, *([11] * len(ages.columns))))
-    sheet.freeze(GRID_ROW, 2)
-    sheet.print_setup(
-        repeat=(GRID_HEADING, GRID_HEADING), area=(0, 0, GRID_ROW + 53, columns - 1), pages=1
-    )
+    ctx.columns["background"], ctx.columns["background used"] = alive, used
+    ctx.columns["background ratio"] = grid["ratio"]
+
+
+def _write_norm_start(ctx: Context, sheet: Sheet, people: Mixture, ages: Grid) -> None:
+    """Write the norm at the start of a cohort of several ages, and how many norms lack."""
+    live = ctx.live
+    lowest, highest = people.ages_at_start()
+    last = whole(highest + live["cycles"] * live["cycle"])
+    age = ages["age"].all
+    lived = (age >= whole(lowest)) * (age <= last)
+    for row, key, words, term, style in (
+        (_HEAD + 1, "norm start", "Utility norm at the start", people.norm_at_start(), _RATE),
+        (
+            _HEAD + 2,
+            "norms missing",
+            "Ages of the horizon without a norm",
+            _wanted_norms(ctx, ages, lived),
+            _COUNT,
+        ),
+    ):
+        sheet.text(row, 0, words, BOLD)
+        live[key] = put(sheet, row, HEAD_VALUE, term, style)
 
 
 def _ages(ctx: Context, sheet: Sheet, place: int) -> Grid:
@@ -102,6 +159,9 @@ def _ages(ctx: Context, sheet: Sheet, place: int) -> Grid:
     heading = sheet.ref(GRID_HEADING, place)
     number = Term(f"ROW()-ROW({heading})", np.arange(1.0, count + 1))
     row = ages.add("row", "Row", number, _COUNT, note="Row of the life table")
+    if "life_table year" in live:
+        year = index(live["life_table year"], row.here)
+        ages.add("year", "Year", year, _COUNT, note="Calendar year; the last one holds on")
     age = index(live["life_table age"], row.here)
     ages.add("age", "Age, years", age, _COUNT, note="Exact age from which the row holds")
     for sex, words in _SEXES:
@@ -131,6 +191,8 @@ def _hazards(ctx: Context, ages: Grid, sex: str, words: str) -> None:
     """Add a sex's probabilities of death, hazards and cumulative hazards by age."""
     row = ages["row"].here
     first = row.equals(1)
+    if "year" in ages.columns:  # each year begins anew
+        first = ages["age"].here.equals(ages["age"].at(0))
     chance = ages.add(
         f"q {sex}",
         f"q, {words}",
@@ -139,7 +201,9 @@ def _hazards(ctx: Context, ages: Grid, sex: str, words: str) -> None:
         note="Probability of death within the year",
     )
     own = -ln(1 - chance.here)
-    last_open = np.maximum.accumulate(np.where(chance.values < 1, np.arange(ages.rows), 0))
+    begins = np.broadcast_to(np.asarray(first.value), (ages.rows,))
+    is_open = (chance.values < 1) | begins
+    last_open = np.maximum.accumulate(np.where(is_open, np.arange(ages.rows), 0))
     hazard = ages.add_recursion(
         f"hazard {sex}",
         f"Hazard, {words}, per year",
@@ -150,6 +214,8 @@ def _hazards(ctx: Context, ages: Grid, sex: str, words: str) -> None:
         at_start=first,
         note="−ln(1 − q); where q is 1 that of the age before",
     )
+    if _is_mixture(ctx):
+        return
     ages.add_recursion(
         f"sum {sex}",
         f"Cumulative hazard, {words}",
@@ -202,9 +268,14 @@ def _lacking(ctx: Context, ages: Grid, start: dict[str, Term]) -> Term:
     """Ages from the start to the horizon whose norm is wanted and left blank by the table."""
     live, rows = ctx.live, ages["row"].all
     last = whole(start["since"] + live["cycles"] * live["cycle"]) + 1
-    given = ages["given male"].all * ages["given female"].all
-    lived = (rows >= start["row"]) * (rows <= last) * (1 - given)
-    count = Term(f"SUMPRODUCT({lived.text})", float(np.sum(lived.value)))
+    return _wanted_norms(ctx, ages, (rows >= start["row"]) * (rows <= last))
+
+
+def _wanted_norms(ctx: Context, ages: Grid, lived: Term) -> Term:
+    """Rows that are lived through and lack a norm; 0 where no norm is wanted."""
+    live = ctx.live
+    lacking = lived * (1 - ages["given male"].all * ages["given female"].all)
+    count = Term(f"SUMPRODUCT({lacking.text})", float(np.sum(lacking.value)))
     wanted = some(
         live["age_adjusted_utilities"].equals("yes"), live["utility_cap"].equals("population_norm")
     )

@@ -26,7 +26,7 @@ from heor.report.sheets.families import (
 )
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import AFTER_HEADER, BOLD, HEADER, NOTE, TITLE, Sheet, Style
-from heor.spec.records import Curve, KaplanMeier, Spec
+from heor.spec.records import ALL_CAUSE, EXCESS, Curve, KaplanMeier, Spec
 
 TITLE_CURVES = "Calc Curves"
 
@@ -56,6 +56,7 @@ _COLUMNS = {
     "early_period": "Early period",
     "km_until": "Kaplan-Meier until",
     "has_km_until": "Kaplan-Meier first (1: yes)",
+    "hazard": "Hazard of",
     "pps_family": "Family after progression",
     "q": "Number after progression",
     "pfs_death_share": "Deaths among PFS events",
@@ -69,7 +70,7 @@ _COLUMNS = {
 _WANE = ("wane_to", "wane", "wane_from", "wane_until")
 #: Those of candidates that build OS from PFS.
 _AFTER = ("pps_family", "pfs_death_share")
-_TEXTS = ("id", "family", "pps_family", "wane_to", "wane")
+_TEXTS = ("id", "family", "hazard", "pps_family", "wane_to", "wane")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Needs:
     waning: bool
     cure: bool
     early: bool
+    excess: bool
     wane_to: tuple[str, ...] = ()
 
     @property
@@ -189,6 +191,7 @@ def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
         cure=any(c.cure_fraction is not None for c in candidates)
         or (after and pfs is not None and pfs.needs.cure),
         early=any(c.early_mortality is not None for c in candidates),
+        excess=any(c.hazard == EXCESS for c in candidates),
         wane_to=tuple(dict.fromkeys(c.wane_to for c in candidates if c.wane_to)),
     )
 
@@ -449,6 +452,8 @@ def _lacking(ctx: Context, slot: Slot) -> list[Term]:
     if needs.post_progression:
         after = _one_of(slot.cell(ctx, "pps_family"), needs.pps_families)
         conditions.append(where(family.equals(POST_PROGRESSION), after, 1))
+    if not needs.excess:
+        conditions.append(slot.cell(ctx, "hazard").equals(ALL_CAUSE))
     for there, key, neutral in (
         (needs.hazard_ratio, "hazard_ratio", 1),
         (needs.waning, "has_hr_until", 0),

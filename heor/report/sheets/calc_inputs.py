@@ -45,6 +45,7 @@ _WATCHED: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("pps_family", "pps_parameters", "wane_to", "wane"), RERUN),
         **dict.fromkeys(("wane_from", "wane_until", "average_weight"), FILLED),
         "time_unit": ENTRY,
+        "hazard": ANY,
         "use": ANY,
     },
     "utilities": {
@@ -68,10 +69,11 @@ _WATCHED: Mapping[str, Mapping[str, str]] = {
     "scenarios": {"scenario": RERUN, "target": RERUN, "value": ENTRY},
     "correlations": dict.fromkeys(("group", "row", "column", "value"), RERUN),
     "life_table": {
-        "age": RERUN,
+        **dict.fromkeys(("year", "age"), RERUN),
         **dict.fromkeys(("male", "female"), FILLED),
         **dict.fromkeys(("utility_male", "utility_female"), NUMBER),
     },
+    "cohort": dict.fromkeys(("age", "male_share", "share"), FILLED),
     "km": {
         **dict.fromkeys(("strategy", "endpoint", "group"), RERUN),
         **dict.fromkeys(("time", "survival"), FILLED),

@@ -93,6 +93,9 @@ def _other_expressions(spec: Spec) -> Iterator[tuple[str, Expression]]:
     for event in spec.adverse_events:
         for one in (event.probability, event.disutility, event.duration_days):
             yield f"the adverse event {event.event}", one
+    for part in spec.cohort:
+        for one in (part.age, part.male_share, part.share):
+            yield "the ages at the start", one
     settings = spec.settings
     for words, setting in (
         ("the standardised mortality ratio", settings.smr),

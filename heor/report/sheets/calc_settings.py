@@ -38,9 +38,17 @@ _TEXT_SETTINGS = (
     "discounting",
     "crossing",
     "background_mortality",
+    "smr_of",
     "utility_cap",
 )
-_NUMBER_SETTINGS = ("smr", "start_age", "male_share", "evlyg_utility", "severity_weight")
+_NUMBER_SETTINGS = (
+    "smr",
+    "start_age",
+    "male_share",
+    "start_year",
+    "evlyg_utility",
+    "severity_weight",
+)
 
 
 @dataclass(slots=True)

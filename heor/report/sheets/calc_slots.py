@@ -24,6 +24,7 @@ from heor.report.sheets.families import family_formula, layout_of
 from heor.report.sheets.layout import Context
 from heor.report.xlsx import Style
 from heor.spec.parameters import FloatArray
+from heor.spec.records import EXCESS
 
 SHARE = Style("formula", unit="number")
 _TIME = Style("formula", unit="number")
@@ -84,6 +85,11 @@ class SlotWriter:
         return self.slot.cell(self.ctx, key)
 
     @property
+    def is_excess(self) -> Term:
+        """Whether the candidate in use is beyond the population's hazard."""
+        return self.cell("hazard").equals(EXCESS)
+
+    @property
     def units(self) -> Term:
         """Time of the row in the candidate's own unit, without delay and acceleration."""
         return self.time.here * self.cell("per year")
@@ -118,6 +124,10 @@ class SlotWriter:
         if early is not None:
             note = "Step 6: times the share alive after early deaths"
             curve = self.add("after early deaths", curve.here * early.here, note)
+        if needs.excess:
+            times = curve.here * self.ctx.columns["background used"].here
+            note = "Excess hazard: times the population's survival (methods 1.7)"
+            curve = self.add("of all causes", where(self.is_excess, times, curve.here), note)
         after = curve
         if self.slot.endpoint == "os" and has_background(self.ctx):
             after = self._background(uncured, curve, early)
@@ -336,7 +346,8 @@ class SlotWriter:
     def _background(self, uncured: Column, before: Column, early: Column | None) -> Column:
         """Floor, addition or neither, as the setting says (methods 1.7)."""
         ctx = self.ctx
-        alive, ratio = ctx.columns["background"], ctx.columns["background ratio"]
+        alive, used = ctx.columns["background"], ctx.columns["background used"]
+        ratio = ctx.columns["background ratio"]
         cured = self.slot.needs.cure
         curve = before
         if cured:
@@ -361,16 +372,17 @@ class SlotWriter:
         floored = floor.here
         if cured:
             share = self.cell("cure")
-            long_lived = share * raised(alive.here, ctx.live["smr"])
+            of_cohort = ctx.live["smr_of"].equals("cohort")
+            power = raised(alive.here, ctx.live["smr"])
+            long_lived = share * where(of_cohort, used.here, power)
             if early is not None:
                 long_lived = long_lived * early.here
             floored = long_lived + (1 - share) * floored
         rule = ctx.live["background_mortality"]
-        return self.add(
-            "after background",
-            choose(rule, [("floor", floored), ("add", before.here * alive.here)], before.here),
-            "Step 7: floor, add or none",
-        )
+        term = choose(rule, [("floor", floored), ("add", before.here * used.here)], before.here)
+        if self.slot.needs.excess:
+            term = where(self.is_excess, before.here, term)
+        return self.add("after background", term, "Step 7: floor, add or none")
 
     # --- waning ------------------------------------------------------------------------
 

@@ -93,12 +93,17 @@ def _title(ctx: Context) -> str:
 
 
 def _population(ctx: Context) -> str:
-    settings, parts = ctx.results.spec.settings, []
-    values = ctx.results.base.draws.values
-    for name, expression in (("mean age", settings.start_age), ("share male", settings.male_share)):
-        if expression is not None:
-            parts.append(f"{name} {float(expression.evaluate(values, 1)[0]):.3g}")
-    return ", ".join(parts).capitalize()
+    spec, values = ctx.results.spec, ctx.results.base.draws.values
+    rows = [
+        tuple(float(e.evaluate(values, 1)[0]) for e in (part.age, part.male_share, part.share))
+        for part in spec.cohort_parts
+    ]
+    if not rows:
+        return ""
+    age, male = (sum(row[place] * row[2] for row in rows) for place in (0, 1))
+    ages = f"{min(row[0] for row in rows):.3g} to {max(row[0] for row in rows):.3g}"
+    spread = f" ({ages})" if len(rows) > 1 else ""
+    return f"Mean age {age:.3g}{spread}, share male {male:.3g}"
 
 
 def _place(ctx: Context) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from heor.report.live import Term, cell, literal, put, where, words
-from heor.report.lookup import index, row_of_text, same_text
+from heor.report.lookup import cell_of, index, row_of_text, same_text
 from heor.report.sheets.families import averageable
 from heor.report.sheets.inputs import column_of, typed
 from heor.report.sheets.layout import Context, lines
@@ -32,6 +32,7 @@ from heor.spec.records import (
     CROSSING_RULES,
     CYCLE_CORRECTIONS,
     DISCOUNTING,
+    SMR_OF,
     UNITS_PER_YEAR,
     UTILITY_CAPS,
     Spec,
@@ -81,12 +82,14 @@ _SETTINGS: Mapping[str, tuple[str, str]] = {
     "discounting": ("Moment that a cycle is discounted from", ""),
     "cycle_correction": ("Person-time of a cycle", ""),
     "background_mortality": ("Background mortality", ""),
-    "smr": ("Standardised mortality ratio of the cured", "ratio, above 0"),
+    "smr": ("Standardised mortality ratio", "ratio, above 0"),
+    "smr_of": ("Whose mortality ratio it is", ""),
     "crossing": ("Where an inner curve exceeds an outer one", ""),
     "age_adjusted_utilities": ("Utilities fall with age", ""),
     "utility_cap": ("Cap on utilities", ""),
     "start_age": ("Age at the start", "years"),
     "male_share": ("Share of men at the start", "0 to 1"),
+    "start_year": ("Calendar time at the start", "a year of the life table or later"),
     "evlyg_utility": ("Utility of added life-years (evLYG)", "at most 1"),
     "severity_weight": ("Weight of QALYs", "above 0"),
 }
@@ -98,8 +101,9 @@ _LISTS: Mapping[str, Sequence[str]] = {
     "crossing": CROSSING_RULES,
     "age_adjusted_utilities": ("yes", "no"),
     "utility_cap": UTILITY_CAPS,
+    "smr_of": SMR_OF,
 }
-_OPTIONAL = ("start_age", "male_share")
+_OPTIONAL = ("start_age", "male_share", "start_year")
 
 
 def slots(spec: Spec) -> dict[str, list[int]]:
@@ -246,6 +250,10 @@ def _valid(ctx: Context, key: str) -> Callable[[str], str]:
         return partial(_is_duration, ctx)
     if key.startswith("discount_rate"):
         return partial(_is_rate, ctx)
+    if key == "start_year":
+        first = ctx.live.get("life_table year")
+        low = "0" if first is None else cell_of(first, 0).text
+        return partial(_between, f">={low}", "")
     return _WITHIN[key]
 
 

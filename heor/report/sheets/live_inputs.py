@@ -27,7 +27,15 @@ from heor.report.sheets.layout import Context
 from heor.report.xlsx import HEADER, Sheet, Style, cell_name
 from heor.spec.context import as_values, read_expression
 from heor.spec.expressions import Expression
-from heor.spec.records import AVERAGE, SPLINE, UNITS_PER_YEAR, WANING, TableData
+from heor.spec.records import (
+    ALL_CAUSE,
+    AVERAGE,
+    EXCESS,
+    SPLINE,
+    UNITS_PER_YEAR,
+    WANING,
+    TableData,
+)
 
 TITLE_KM = "Calc KM"
 
@@ -65,6 +73,7 @@ def write_live_inputs(ctx: Context) -> None:
         ),
         "budget": partial(_numbers, columns={"value": 0}),
         "life_table": _life_table,
+        "cohort": partial(_numbers, columns={"age": 0, "male_share": 0, "share": 0}),
     }
     for name, write in writers.items():
         table = ctx.results.spec.tables.get(name)
@@ -201,6 +210,7 @@ def _curves(live: LiveTable) -> None:
         numbers = [live.number("average_weight", row, 0) for row in live.rows]
         live.add("average_weight", numbers)
     _family_numbers(live)
+    live.add("hazard", [_hazard(live, row) for row in live.rows], text)
     live.add("pps_family", [_form(live, "pps_family", row) for row in live.rows], text)
     _family_numbers(live, after=True)
 
@@ -237,6 +247,12 @@ def _marked(live: LiveTable, row: int) -> Term:
     if slot in averageable(live.ctx.results.spec):
         rest = where(Term(f'{mark}="{AVERAGE}"', standing == AVERAGE), f"{slot} {AVERAGE}", "")
     return where(either, slot, rest)
+
+
+def _hazard(live: LiveTable, row: int) -> Term:
+    """Give what the hazard of a row counts; any other word than ``excess`` is all causes."""
+    word = live.word("hazard", row)
+    return where(word.equals(EXCESS), EXCESS, ALL_CAUSE)
 
 
 def _filled(live: LiveTable, column: str, row: int) -> Term:
@@ -325,7 +341,7 @@ def _costs(live: LiveTable) -> None:
 
 def _life_table(live: LiveTable) -> None:
     """Make the columns known as ranges; one whose cells cannot all be numbers gets a mirror."""
-    for name in ("age", "male", "female", "utility_male", "utility_female"):
+    for name in ("year", "age", "male", "female", "utility_male", "utility_female"):
         texts = [live.text(name, row) for row in live.rows]
         if not any(texts):
             continue

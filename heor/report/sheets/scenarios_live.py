@@ -38,7 +38,9 @@ LIVE_SETTINGS = (
     "male_share",
     "severity_weight",
     "smr",
+    "smr_of",
     "start_age",
+    "start_year",
     "thresholds",
     "utility_cap",
 )
