@@ -63,7 +63,7 @@ def background_rows(spec: Spec, draws: Draws) -> tuple[BackgroundRow, ...]:
         for curve in spec.curves_in_use(strategy):
             if curve.endpoint != "os":
                 continue
-            excess = curve.hazard == EXCESS
+            excess = all(one.hazard == EXCESS for one in curve.average or (curve,))
             found = trace.bindings.get(curve.group)
             first, for_good = (
                 (_cycle(found.first), _cycle(found.for_good)) if found else (None, None)

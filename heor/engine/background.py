@@ -66,7 +66,7 @@ class Background:
     def needed(self) -> bool:
         """Whether the study has a mechanism that needs it."""
         spec = self._spec
-        excess = any(curve.hazard == EXCESS for curve in spec.curves if curve.use)
+        excess = any(curve.hazard == EXCESS for curve in spec.candidates_in_use())
         return spec.settings.background_mortality != "none" or excess
 
     def population(self) -> Population:

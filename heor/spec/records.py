@@ -429,6 +429,11 @@ class Spec:
                 return AVERAGE
         return "yes" if curve.use else "no"
 
+    def candidates_in_use(self) -> tuple[Curve, ...]:
+        """Every chosen candidate, those that an average is made of one by one."""
+        chosen = (c for c in self.curves if c.use)
+        return tuple(one for c in chosen for one in c.average or (c,))
+
     def costs_of(self, strategy: str) -> tuple[Cost, ...]:
         """Cost items of a strategy that count in the study's perspective, in table order."""
         wanted = self.settings.perspective

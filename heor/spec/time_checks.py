@@ -189,8 +189,8 @@ def _wanting(spec: Spec) -> list[tuple[str, Place, str, str]]:
     ):
         if chosen != "none":
             wanted.append((key, setting_place(spec, key), chosen, advice))
-    for curve in spec.curves:
-        if curve.hazard == EXCESS and curve.use:
+    for curve in spec.candidates_in_use():
+        if curve.hazard == EXCESS:
             place = in_column(curve.place, "hazard")
             wanted.append((f"{curve.id}: hazard", place, EXCESS, ""))
     return wanted
@@ -200,8 +200,8 @@ def _check_mechanisms(found: Findings, smr: float | None) -> None:
     """One mechanism on each curve, and a ratio that acts somewhere (methods 1.7)."""
     spec, settings = found.spec, found.spec.settings
     of_cohort = smr not in (None, 1.0) and settings.smr_of == "cohort"
-    for curve in spec.curves:
-        if curve.hazard != EXCESS or not curve.use:
+    for curve in spec.candidates_in_use():
+        if curve.hazard != EXCESS:
             continue
         other = "background_mortality = add" if settings.background_mortality == "add" else ""
         other = other or (f"smr = {smr:g} of the cohort" if of_cohort else "")
