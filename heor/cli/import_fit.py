@@ -10,7 +10,7 @@ import click
 from heor.cli import options
 from heor.cli.fit import check_folder, read_unit, rows_options, write_rows
 from heor.errors import InputErrors, Place, Problem
-from heor.fitting import fit_files, foreign, table_rows
+from heor.fitting import fit_files, foreign, printed, table_rows
 from heor.fitting.imported import REFERENCE, WITHOUT, Choices, Imported, resolve
 from heor.fitting.printed import NATURAL, TRANSFORMED, Found, Matrix, read_printed
 from heor.report import files, import_forms, json_shapes
@@ -30,6 +30,17 @@ def _knots(ctx: click.Context, param: click.Parameter, text: str | None) -> tupl
     if not values or not all(map(math.isfinite, values)):
         raise click.BadParameter(f"'{text}': give numbers, such as '1.6 5.1 6.8'.")
     return values
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """Read ``OLD=NEW``, in which OLD may hold anything."""
+    found = {}
+    for text in texts:
+        old, equals, new = text.rpartition("=")
+        if not equals or not old.strip() or not new.strip():
+            raise click.BadParameter(f"'{text}': write OLD=NEW.", ctx, param)
+        found[old.strip()] = new.strip()
+    return found
 
 
 @click.command(
@@ -109,6 +120,13 @@ def _knots(ctx: click.Context, param: click.Parameter, text: str | None) -> tupl
     metavar="COLUMN",
     help="Column of posterior draws to leave out; may be repeated.",
 )
+@click.option(
+    "--rename",
+    multiple=True,
+    callback=_pairs,
+    metavar="OLD=NEW",
+    help="Give a parameter or a column flexsurv's name: alpha=shape; may be repeated.",
+)
 @rows_options
 @click.option(
     "--by-is",
@@ -139,6 +157,7 @@ def import_fit(
     by: str,
     reference: str,
     drop: tuple[str, ...],
+    rename: dict[str, str],
     folder: Path | None,
     prefix: str,
     strategy: str,
@@ -160,6 +179,11 @@ def import_fit(
     if folder is not None:
         check_folder(folder)
     found, matrix = _read(file, covariance, drop)
+    missing = [name for one in found for name in printed.rename(one, rename)]
+    if missing:
+        message = f"`{missing[0]}` is no name in {file}"
+        raise InputErrors([Problem(Place("--rename"), message)])
+    matrix = None if matrix is None else printed.renamed(matrix, rename)
     choices = Choices(
         family=family,
         scale=scale or "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +119,21 @@ def number(text: str) -> Number | None:
     decimals = len(mantissa.partition(".")[2])
     half = 0.5 * 10.0 ** (int(power or 0) - decimals) if np.isfinite(value) else 0.0
     return Number(value=value, half=half)
+
+
+def rename(found: Found, names: Mapping[str, str]) -> list[str]:
+    """Give estimates, draws and covariance other names, and say which of them are not there."""
+    known = {*(row.name for row in found.rows), *found.draws}
+    found.rows = [replace(row, name=names.get(row.name, row.name)) for row in found.rows]
+    found.draws = {names.get(name, name): column for name, column in found.draws.items()}
+    if found.matrix is not None:
+        found.matrix = renamed(found.matrix, names)
+    return [name for name in names if name not in known]
+
+
+def renamed(matrix: Matrix, names: Mapping[str, str]) -> Matrix:
+    """Give a covariance with other names."""
+    return replace(matrix, names=tuple(names.get(name, name) for name in matrix.names))
 
 
 def read_printed(path: Path) -> list[Found]:

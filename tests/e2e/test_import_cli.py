@@ -234,6 +234,17 @@ def test_draws_of_proportional_hazards_with_an_effect(tmp_path):
     np.testing.assert_allclose((2.0 / scale) ** shape, hazard * 2.0 ** np.array([1.2, 1.3, 1.1]))
 
 
+def test_names_of_stan_are_renamed_never_guessed(tmp_path):
+    text = '"alpha","scale","beta[1]"\n1.2,9.0,2.2\n1.4,8.0,2.1\n'
+    path = write(tmp_path, "stan.csv", text)
+    words = ["--unit", "months", "--family", "weibull", "--drop", "beta[1]"]
+    assert "shape missing: weibull has shape, scale" in refused(path, *words)
+    (one,) = imported(path, *words, "--rename", "alpha=shape")
+    assert one["parameters"] == pytest.approx({"shape": 1.3, "scale": 8.5})
+    assert "--rename: `rho` is no name" in refused(path, *words, "--rename", "rho=shape")
+    assert "'alpha': write OLD=NEW" in refused(path, *words, "--rename", "alpha")
+
+
 RES_T = '"","est","L95%","U95%","se"\n"shape",0.1,-0.4,0.6,0.25\n"scale",7.1,6.5,7.7,0.3\n'
 VCOV = '"","shape","scale"\n"shape",0.0625,-0.03\n"scale",-0.03,0.09\n'
 SPLINE = """Call:
