@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from heor.analyses import accrual, base_case, dsa, psa, scenarios, voi
+from heor.analyses import accrual, base_case, dsa, psa, scenarios, structure, voi
 from heor.analyses.mapper import Mapper
 from heor.analyses.psa_results import Crossing, PsaResult, PsaSummary
 from heor.analyses.psa_summary import crossing_of
 from heor.analyses.results import AccrualRow, BaseCase, ScenarioResult
+from heor.analyses.structure_results import StructureResult
 from heor.analyses.study_results import RunRecord, StudyResults
 from heor.analyses.voi_results import VoiResult
 from heor.spec.records import Spec
 
 #: Analyses that a plan may leave out; the base case always runs.
-OPTIONAL = ("accrual", "scenarios", "dsa", "psa")
+OPTIONAL = ("accrual", "scenarios", "structure", "dsa", "psa")
 
 #: Evidence grades that the banner counts, with the words it uses.
 WEAK_EVIDENCE = {
@@ -123,6 +124,10 @@ def run_study(
     if "scenarios" in wanted and (spec.scenarios or plan.scenarios):
         with clock.step("scenarios"):
             cases = scenarios.run(spec, plan.scenarios, base, plan.mapper)
+    compared: StructureResult | None = None
+    if "structure" in wanted and structure.applies(spec):
+        with clock.step("structure"):
+            compared = structure.run(spec)
     tornado = None
     if "dsa" in wanted:
         with clock.step("dsa"):
@@ -159,6 +164,7 @@ def run_study(
         psa=sample,
         psa_summary=summary,
         voi=worth,
+        structure=compared,
         record=_record(spec, plan, started, clock.seconds, base, cases, sample, summary),
     )
 

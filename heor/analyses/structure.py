@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from heor.analyses import base_case, psa
-from heor.analyses.psa_results import PsaResult, PsaSummary
-from heor.analyses.results import BaseCase
+from heor.analyses.psa_results import PsaResult
+from heor.analyses.structure_results import (
+    PERIODS,
+    GroupStructure,
+    StructureCase,
+    StructureResult,
+)
 from heor.engine.evaluate import evaluate, traces
 from heor.engine.outcomes import Outcomes
 from heor.engine.structure import Flow
@@ -26,76 +30,22 @@ from heor.spec.sampling import Streams
 #: Stream that says which structure a draw belongs to; no parameter can have this name.
 STREAM = "structure of the draw"
 
-#: Ends (years) of the periods in which deaths per year progressed are compared.
-PERIODS = (1.0, 2.0, 5.0, math.inf)
-
 #: How far below the population's a hazard must be to be called so: a share of it.
 _BELOW = 1e-3
 
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StructureCase:
-    """Results under one structure, or of several averaged (``structure`` "")."""
-
-    structure: str
-    base: BaseCase
-    psa: PsaSummary | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupStructure:
-    """One response group of a strategy at base values; shares are of the group.
-
-    Parameters
-    ----------
-    strategy, group : str
-    weight : float
-        Share of the strategy's patients.
-    deaths, progressions : float
-        How progression-free survival ends within the horizon.
-    after : str
-        What clock reset takes after progression: "given: <family>" or "derived: exponential".
-    rate : float or None
-        Yearly hazard of the derived exponential.
-    years : mapping of str to float
-        Mean time progressed within the horizon per progression, by structure (years,
-        undiscounted).
-    hazards : mapping of str to tuple of (float or None)
-        Deaths per year progressed in each of `PERIODS`, clock forward and clock reset; None where
-        nobody is progressed.
-    below, negative : float
-        Shares of the time progressed of the partitioned curves in which the hazard they imply is
-        below the population's (without a floor: below 0), and below 0.
-    """
-
-    strategy: str
-    group: str
-    weight: float
-    deaths: float
-    progressions: float
-    after: str
-    rate: float | None
-    years: Mapping[str, float]
-    hazards: Mapping[str, tuple[float | None, ...]]
-    below: float
-    negative: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StructureResult:
-    """The comparison; ``average`` and ``weights`` are None without weights."""
-
-    cases: tuple[StructureCase, ...]
-    groups: tuple[GroupStructure, ...]
-    weights: tuple[float, ...] | None
-    average: StructureCase | None
-    follow_up: float | None
-
-    def case(self, structure: str) -> StructureCase:
-        """Results under one structure."""
-        return next(case for case in self.cases if case.structure == structure)
+def applies(spec: Spec) -> bool:
+    """Whether the study can be read as a state-transition model (methods 9)."""
+    if spec.nested_endpoints[-2:] != ("pfs", "os"):
+        return False
+    for strategy in spec.strategy_ids():
+        curves = spec.curves_in_use(strategy)
+        pfs, os = ({c.group for c in curves if c.endpoint == e} for e in ("pfs", "os"))
+        if pfs and pfs != os:
+            return False
+    return True
 
 
 def with_structure(spec: Spec, structure: str) -> Spec:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from heor.analyses.psa_results import Crossing, PsaResult, PsaSummary
 from heor.analyses.results import AccrualRow, BaseCase, DsaResult, ScenarioResult
+from heor.analyses.structure_results import StructureResult
 from heor.analyses.voi_results import VoiResult
 from heor.spec.records import Spec
 
@@ -55,4 +56,5 @@ class StudyResults:
     psa: PsaResult | None = None
     psa_summary: PsaSummary | None = None
     voi: VoiResult | None = None
+    structure: StructureResult | None = None
     record: RunRecord

@@ -82,7 +82,12 @@ def figures(
     import_matplotlib()
     spec = options.load(inputs, scenario, changes)
     plan = Plan(
-        draws=draws, seed=seed, sampler=sampler, workers=workers, voi=voi, skip=("accrual",)
+        draws=draws,
+        seed=seed,
+        sampler=sampler,
+        workers=workers,
+        voi=voi,
+        skip=("accrual", "structure"),
     )
     with progress_bar(quiet=quiet) as progress:
         results = run_study(spec, plan, progress)

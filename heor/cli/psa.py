@@ -68,7 +68,7 @@ def psa(
             sampler=sampler,
             until_mcse=until_mcse,
             workers=workers,
-            skip=("accrual", "scenarios", "dsa"),
+            skip=("accrual", "scenarios", "structure", "dsa"),
             streamed=not workbook,
             mapper=mapper,
         )

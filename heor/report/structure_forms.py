@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from heor.analyses.psa_results import PsaSummary
 from heor.analyses.results import BaseCase, PairwiseRow
-from heor.analyses.structure import PERIODS, GroupStructure, StructureCase, StructureResult
+from heor.analyses.structure_results import (
+    PERIODS,
+    GroupStructure,
+    StructureCase,
+    StructureResult,
+)
 from heor.report.numbers import NONE, money, percent, with_signs, years
 from heor.spec.records import FORWARD, PARTITIONED, RESET, Spec
 

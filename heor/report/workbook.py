@@ -20,6 +20,7 @@ from heor.report.sheets import (
     calc_qalys,
     calc_quality,
     calc_schedules,
+    calc_structure,
     calc_time,
     calc_trace,
     ce_plane,
@@ -36,6 +37,7 @@ from heor.report.sheets import (
     psa,
     psa_summary,
     sensitivity,
+    structure,
     survival,
     voi,
 )
@@ -105,6 +107,10 @@ CONTROL_TURN = 5.5
 
 def _has_psa(results: StudyResults) -> bool:
     return results.psa is not None and results.psa_summary is not None
+
+
+def _has_structure(results: StudyResults) -> bool:
+    return results.structure is not None
 
 
 def _has_population(results: StudyResults) -> bool:
@@ -244,6 +250,14 @@ SHEETS: tuple[SheetKind, ...] = (
         group=CALCULATIONS,
     ),
     SheetKind(
+        calc_structure.TITLE,
+        "The same curves as state-transition models, clock forward and clock reset.",
+        calc_structure.write_calc_structure,
+        _has_structure,
+        turn=0.3,
+        group=CALCULATIONS,
+    ),
+    SheetKind(
         CONSTANTS,
         "Numbers that formulas need, each in a cell of its own.",
         None,
@@ -265,6 +279,14 @@ SHEETS: tuple[SheetKind, ...] = (
         "Every scenario with its purpose, increments, ICER and change in net benefit; bar chart.",
         sensitivity.write_scenarios,
         lambda results: bool(results.scenarios),
+        turn=3,
+        group=UNCERTAINTY,
+    ),
+    SheetKind(
+        structure.TITLE,
+        "Partitioned survival beside state-transition models: life years, QALYs, ICER.",
+        structure.write_structure,
+        _has_structure,
         turn=3,
         group=UNCERTAINTY,
     ),

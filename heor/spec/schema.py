@@ -380,6 +380,7 @@ REPORT_SHEETS: tuple[str, ...] = (
     "Results",
     "Incremental results",
     "Scenario results",
+    "Structure",
     "DSA",
     "Tornado",
     "PSA summary",

@@ -49,6 +49,7 @@ LAYERS = (
     "heor.analyses.results",
     "heor.analyses.psa_results",
     "heor.analyses.voi_results",
+    "heor.analyses.structure_results",
     "heor.analyses.study_results",
     "heor.analyses.cea",
     "heor.analyses.ceac",

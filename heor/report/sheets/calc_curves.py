@@ -89,6 +89,7 @@ class Needs:
     cure: bool
     early: bool
     excess: bool
+    deaths: bool
     wane_to: tuple[str, ...] = ()
 
     @property
@@ -100,6 +101,11 @@ class Needs:
     def post_progression(self) -> bool:
         """Whether a candidate builds OS from the group's PFS."""
         return POST_PROGRESSION in self.families
+
+    @property
+    def after(self) -> bool:
+        """Whether a candidate says something of survival after progression (methods 1.5, 9)."""
+        return self.post_progression or bool(self.pps_families) or self.deaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,7 @@ def _needs(candidates: Sequence[Curve], pfs: Slot | None) -> Needs:
         or (after and pfs is not None and pfs.needs.cure),
         early=any(c.early_mortality is not None for c in candidates),
         excess=any(c.hazard == EXCESS for c in candidates),
+        deaths=any(c.pfs_death_share is not None for c in candidates),
         wane_to=tuple(dict.fromkeys(c.wane_to for c in candidates if c.wane_to)),
     )
 
@@ -346,10 +353,10 @@ def _write_slot(
     column = _FIRST
     after = (*_AFTER, *layout_of(ctx.results.spec, after=True).columns)
     for key in columns:
-        if slot.needs.post_progression or key not in after:
+        if slot.needs.after or key not in after:
             term = index(ctx.live[f"curves {key}"], chosen)
             if key == "pps_family":
-                term = where(slot.cell(ctx, "family").equals(POST_PROGRESSION), term, "none")
+                term = where(term.equals(""), "none", term)
             if key == "wane_to":
                 term = where(term.equals(""), "", term)
             style = _TEXT if key in _TEXTS else _NUMBER
@@ -358,7 +365,7 @@ def _write_slot(
     write = _Derived(ctx, sheet, row, column, slot)
     if EXPONENTIAL in slot.needs.pps_families:
         write("stay", exp(-_step(ctx, slot)))
-        write("arrive", _arrive(ctx, _step(ctx, slot)))
+        write("arrive", arriving(ctx, _step(ctx, slot)))
     if slot.needs.km_first:
         write("tail", _tail(ctx, slot, lambda key, term, _: write(key, term)))
         write("join", _join(ctx, slot))
@@ -410,7 +417,7 @@ def _step(ctx: Context, slot: Slot) -> Term:
     return slot.cell(ctx, "q1") * ctx.live["cycle"] * slot.cell(ctx, "per year")
 
 
-def _arrive(ctx: Context, step: Term) -> Term:
+def arriving(ctx: Context, step: Term) -> Term:
     """``(1 − e^−x)/x``, by its series where the difference would lose digits."""
     two, three, four, five = (
         ctx.constants.term(n, words)

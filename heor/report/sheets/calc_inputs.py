@@ -17,7 +17,7 @@ from heor.report.sheets.control import CHOICE_COLUMN, TITLE_CONTROL, control_key
 from heor.report.sheets.inputs import cell_value, column_of
 from heor.report.sheets.layout import CHANGE_TOLERANCE, Context
 from heor.report.xlsx import BOLD, HEADER, NOTE, TITLE, Sheet, Style, cell_name
-from heor.spec.records import TableData
+from heor.spec.records import PARTITIONED, TableData
 from heor.spec.settings import SETTINGS
 
 TITLE_INPUTS = "Calc Inputs"
@@ -136,6 +136,8 @@ def write_calc_inputs(ctx: Context, sheet: Sheet) -> None:
     sheet.text(_STRUCTURE, 0, "of these, not followed by the live cells: run heor again", BOLD)
     count = put(sheet, _TOTAL, _CHANGED, Term(f"SUM({changed})", 0.0), Style("formula", bold=True))
     rerun = Term(f'COUNTIFS({changed},1,{followed},"no")', 0.0)
+    if ctx.results.spec.settings.structure != PARTITIONED:
+        rerun = rerun + 1  # the live cells are those of partitioned survival
     structure = put(sheet, _STRUCTURE, _CHANGED, rerun, Style("formula", bold=True))
     ctx.live["inputs changed"], ctx.live["structure changed"] = count, structure
     ctx.cells["inputs changed"] = count.text

@@ -13,6 +13,7 @@ from heor.report.sheets.control import RESULTS_ROW, TITLE_CONTROL
 from heor.report.sheets.layout import Context
 from heor.report.sheets.scenarios_live import scenario_places
 from heor.report.xlsx import HEADER, NOTE, Sheet, Style
+from heor.spec.records import PARTITIONED
 
 _MONEY = Style("formula", unit="money", align="right", bold=True)
 _QALY = Style("formula", unit="qaly", align="right", bold=True)
@@ -112,11 +113,15 @@ def _stored(ctx: Context, key: str, strategy: str, base: Term) -> Term:
 def _write_status(ctx: Context, sheet: Sheet, row: int) -> None:
     """Say what the live cells do not follow."""
     asked, done = ctx.live["cycles asked"], ctx.live["cycles"]
+    partitioned = ctx.results.spec.settings.structure == PARTITIONED
     lines = [
         where(
             asked > done,
             "STOP: the horizon is longer than the rows of this workbook; run heor again with it.",
-            "",
+            ""
+            if partitioned
+            else "STOP: the study is a state-transition model (setting structure)"
+            "; live cells are partitioned survival, see Structure.",
         )
     ]
     results = scenario_places(ctx)
