@@ -29,6 +29,7 @@ from heor.analyses.results import (
 )
 from heor.analyses.study_results import RunRecord, StudyResults
 from heor.report.numbers import threshold_key
+from heor.report.structure_forms import structure_json
 from heor.report.voi_forms import voi_json
 
 Json = dict[str, Any]
@@ -81,6 +82,8 @@ def study(results: StudyResults) -> Json:
         "accrual": [_accrual(row) for row in results.accrual],
         "scenarios": [_scenario(row) for row in results.scenarios],
     }
+    if results.structure is not None:
+        shape["structure"] = structure_json(results.structure)
     if results.dsa is not None:
         shape["dsa"] = _dsa(results.dsa)
     if results.psa_summary is not None:

@@ -21,8 +21,8 @@ from heor.spec.draws import base
 from heor.spec.parameters import Draws
 from heor.spec.records import FORWARD, RESET, Spec
 
-#: Share of people that a stored value may miss the engine's: three steps of Newton in cycles of a quarter
-#: year, in which hazards implied by random curves reach dozens. In the shipped studies it is 1e-14.
+#: Share of people that a stored value may miss the engine's: three steps of Newton in cycles of
+#: a quarter year, where random curves imply hazards of dozens. In the shipped studies it is 1e-14.
 CLOSE = 1e-8
 
 SEEDS = [seed for seed in range(30) if applies(RandomStudy(seed).spec)]

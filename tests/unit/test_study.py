@@ -63,6 +63,7 @@ def test_record(spec, results):
         "base case",
         "accrual",
         "scenarios",
+        "structure",
         "dsa",
         "psa",
         "psa summary",
@@ -82,7 +83,7 @@ def test_warnings_of_reading_and_psa_are_kept(spec):
 
 def test_progress(steps, results):
     begun = [step for step, done, _ in steps if done == 0]
-    assert begun == ["base case", "accrual", "scenarios", "dsa", "psa", "psa summary"]
+    assert begun == ["base case", "accrual", "scenarios", "structure", "dsa", "psa", "psa summary"]
     ended = [step for step, done, total in steps if done == total]
     assert ended == begun
     assert ("psa", 60, 60) in steps

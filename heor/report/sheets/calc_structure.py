@@ -237,18 +237,18 @@ class _Group:
         two, four = constants.term(2, "Two"), constants.term(4, "Four")
         far = constants.term(1e12, "Cumulative hazard of a cycle that leaves nobody")
         root = call("SQRT", np.sqrt, p * p + four * start * end)
-        there = every(end > 0, p + root > 0)
+        least = constants.term(1e-100, "Share of people too small to divide by")
         half = two * end / (p + root)
         begun = largest(-two * ln(half), p * (1 - half * half) / end)
         x = self.add(
             "from below",
-            where(there, begun, 0),
+            where(end > least, begun, 0),
             "A start: arrivals in mid-cycle, or p(1 − e^−x)/PD",
         ).here
         for words in ("first step", "second step"):
             x = self.add(words, self._newton(x, start, end, p), "Newton").here
         third = self._newton(x, start, end, p)
-        implied = where(end > 0, third, where(start + p > 0, far, 0))
+        implied = where(end > least, third, where(start + p > 0, far, 0))
         implied = where(start + p > 0, implied, self.least)
         note = "Cumulative hazard after progression that PFS and OS imply, no less than the floor"
         return self.add("hazard", largest(implied, self.least), note)
@@ -332,9 +332,10 @@ class _Group:
         if early is None:
             return stay, come
         two = self.ctx.constants.term(2, "Two")
+        some = early.previous > 0
         return (
-            stay * early.here / early.previous,
-            come * two * early.here / (early.previous + early.here),
+            where(some, stay * early.here / early.previous, 0),
+            where(some, come * two * early.here / (early.previous + early.here), 0),
         )
 
     def _rate(self, moved: Column, hazard: Column, arrive: Column, forward: Column) -> Term:
