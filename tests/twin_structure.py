@@ -27,7 +27,7 @@ def state_transition(
     alive = [1.0 for _ in cycles]
     if settings.background_mortality == "floor":
         alive = [model.background[k + 1] / model.background[k] for k in cycles]
-    dying = dying_share(model, pfs_row, os_row)
+    dying = dying_share(model, pfs_row, os_row, pfs)
     nobody = [progressed[k] == 0 and progressed[k + 1] == 0 for k in cycles]
 
     def leaving(s: Row) -> list[tuple[float, float]]:
@@ -62,15 +62,16 @@ def state_transition(
     return pfs, [a + b for a, b in zip(pfs, level, strict=True)]
 
 
-def dying_share(model: Model, pfs_row: Curve, os_row: Curve) -> Row:
+def dying_share(model: Model, pfs_row: Curve, os_row: Curve, pfs: Row) -> Row:
     """Share of the PFS events of each cycle that are deaths."""
     share = model.optional(os_row.pfs_death_share, 0.0)
-    early, others = model.early(pfs_row), model.cured(pfs_row)
+    early = model.early(pfs_row)
+    others = [s / e if e > 0 else 0.0 for s, e in zip(pfs, early, strict=True)]
     out = []
     for k in range(model.cycles):
-        events = early[k] * others[k] - early[k + 1] * others[k + 1]
+        events = pfs[k] - pfs[k + 1]
         died = (early[k] - early[k + 1]) * (others[k] + others[k + 1]) / 2
-        first = died / events if events > 0 else 0.0
+        first = min(1.0, max(0.0, died / events)) if events > 0 else 0.0
         out.append(first + share * (1 - first))
     return out
 
@@ -118,7 +119,7 @@ def derived_rate(model: Model, moved: Row, hazard: Row) -> float:
         time = sum(w * t for w, (_, t, _) in zip(weight, pairs, strict=True))
         if time > 0:
             return max(0.0, deaths / time)
-    return 0.0
+    return math.inf if any(deaths > 0 for deaths, *_ in pairs) else 0.0
 
 
 def by_age(

@@ -88,8 +88,17 @@ def implied_hazard(start: FloatArray, end: FloatArray, arrivals: FloatArray) -> 
     return x
 
 
-def death_share(pfs: Curve, os: Curve, curves: CurveBlock) -> FloatArray:
+def death_share(pfs: Curve, os: Curve, survival: FloatArray, curves: CurveBlock) -> FloatArray:
     """Share of PFS events that are deaths: early deaths, and ``pfs_death_share`` of the others.
+
+    Parameters
+    ----------
+    pfs, os : Curve
+        The group's rows.
+    survival : array ``(draw, cycle + 1)``
+        Its PFS after step 8.
+    curves : CurveBlock
+        The block.
 
     Returns
     -------
@@ -103,10 +112,10 @@ def death_share(pfs: Curve, os: Curve, curves: CurveBlock) -> FloatArray:
     factor = curves.early_factor(pfs)
     if factor is None:
         return share
-    others = curves.with_cure(pfs)
-    events = others[:, :-1] * factor[:, :-1] - others[:, 1:] * factor[:, 1:]
+    others = _ratio(survival, factor)
+    events = survival[:, :-1] - survival[:, 1:]
     early = (factor[:, :-1] - factor[:, 1:]) * (others[:, :-1] + others[:, 1:]) / 2.0
-    early = np.divide(early, events, out=np.zeros_like(events), where=events > 0)
+    early = np.clip(_ratio(early, events), 0.0, 1.0)
     return early + share * (1.0 - early)
 
 
@@ -142,7 +151,7 @@ def restructure(
     """
     pfs, os = survival
     after = slots["os", group]
-    share = death_share(slots["pfs", group], after, curves)
+    share = death_share(slots["pfs", group], after, pfs, curves)
     floor = np.ones((1, 1)) if ratio is None else ratio
     partitioned = os - pfs
     nobody = (partitioned[:, :-1] == 0) & (partitioned[:, 1:] == 0)

@@ -122,8 +122,8 @@ class SlotWriter:
             curve = self.add("with cured", term, "Step 4: π + (1 − π)·S, π the cured share")
         early = self._early() if needs.early else None
         if early is not None:
-            name = f"{self.slot.strategy} {self.slot.endpoint} {self.slot.group}"
-            self.ctx.columns[f"early {name}"], self.ctx.columns[f"not early {name}"] = early, curve
+            name = f"early {self.slot.strategy} {self.slot.endpoint} {self.slot.group}"
+            self.ctx.columns[name] = early
             note = "Step 6: times the share alive after early deaths"
             curve = self.add("after early deaths", curve.here * early.here, note)
         if needs.excess:

@@ -209,14 +209,18 @@ class _Group:
         """Share of PFS events that are deaths (methods 9.1)."""
         share = self.slot.cell(self.ctx, "pfs_death_share") if self.slot.needs.after else None
         name = f"{self.strategy} pfs {self.group}"
-        early, others = (self.ctx.columns.get(f"{w} {name}") for w in ("early", "not early"))
-        if early is None or others is None:
+        early = self.ctx.columns.get(f"early {name}")
+        if early is None:
             return Term("0", 0.0) if share is None else share
         two = self.ctx.constants.term(2, "Two")
-        events = others.previous * early.previous - others.here * early.here
-        died = (early.previous - early.here) * (others.previous + others.here) / two
+        events = pfs.previous - pfs.here
+        others = pfs.previous / early.previous + pfs.here / early.here
+        died = (early.previous - early.here) * others / two
+        part_of = smallest(1, largest(0, died / events))
         part = self.add(
-            "early share", where(events > 0, died / events, 0), "Early deaths among PFS events"
+            "early share",
+            where(every(events > 0, early.here > 0), part_of, 0),
+            "Early deaths among PFS events",
         ).here
         return part if share is None else part + share * (1 - part)
 
@@ -242,7 +246,7 @@ class _Group:
         begun = largest(-two * ln(half), p * (1 - half * half) / end)
         x = self.add(
             "from below",
-            where(end > least, begun, 0),
+            where(every(end > least, p + root > 0), begun, 0),
             "A start: arrivals in mid-cycle, or p(1 − e^−x)/PD",
         ).here
         for words in ("first step", "second step"):
@@ -347,10 +351,13 @@ class _Group:
         spent = self.add(
             "time progressed", before * a + moved.here * later, "Cycles lived progressed, forward"
         )
-        followed = self.shared.followed.ends
-        deaths = sum_of_products(followed, forward.starts + moved.ends - forward.ends)
-        cycles = sum_of_products(followed, spent.ends)
-        rate = where(cycles > 0, largest(deaths, 0) / cycles, 0)
+        far = self.ctx.constants.term(1e12, "Cumulative hazard of a cycle that leaves nobody")
+        rate = Term("0", 0.0)
+        for weight in (self.ctx.columns["inside"].starts, self.shared.followed.ends):
+            deaths = sum_of_products(weight, forward.starts + moved.ends - forward.ends)
+            cycles = sum_of_products(weight, spent.ends)
+            other = where(deaths > 0, far, 0) if rate.text == "0" else rate
+            rate = where(cycles > 0, largest(deaths, 0) / cycles, other)
         return put(self.grid.sheet, _RATE, self.grid.place, rate, Style("formula", unit="number"))
 
     def _pasted(self) -> Column:
