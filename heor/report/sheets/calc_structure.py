@@ -96,7 +96,9 @@ def _shared(ctx: Context, grid: Grid, k: Column, time: Column) -> _Shared:
         note = "Population alive at the cycle's end; 1 unless its mortality is a floor"
         alive = grid.add("alive", "Population", term, SHARE, note=note)
         note = "Least cumulative hazard of a cycle"
-        least = grid.add("least", "Least hazard", -ln(alive.here), SHARE, note=note).here
+        far = ctx.constants.term(1e12, "Cumulative hazard of a cycle that leaves nobody")
+        hazard = where(alive.here > 0, -ln(alive.here), far)
+        least = grid.add("least", "Least hazard", hazard, SHARE, note=note).here
     inside = where(at_start, 0, ctx.columns["inside"].previous)
     years = ctx.results.spec.settings.pps_follow_up
     if years is not None:
