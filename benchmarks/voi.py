@@ -118,7 +118,11 @@ def _studies(
         error = math.hypot(one.se[0], one.draws_se[0])
         rows[f"{name}, n = {n}"] = (float(one.value[0]), error, exact(n))
         value, spread, _ = evsi.by_weights(prior, [shown], n, data, most=200)
-        rows[f"{name}, n = {n}, by weights"] = (float(value[0]), float(spread[0]), exact(n))
+        rows[f"{name}, n = {n}, by weights"] = (
+            float(value[0]),
+            math.hypot(spread[0], one.draws_se[0]),
+            exact(n),
+        )
     return rows
 
 

@@ -57,7 +57,7 @@ class Sample:
     evsi, se : array
         By regression, with a standard error that holds regression and draws.
     check, check_se : array
-        By weighted draws, with Monte Carlo standard error.
+        By weighted draws, with a standard error that holds data sets and draws.
     effective : float
         Draws that carry the weight of a data set, the median over data sets.
     explained : array
@@ -197,7 +197,7 @@ def _sample(
         evsi=value.value,
         se=np.hypot(value.se, value.draws_se),
         check=check,
-        check_se=check_se,
+        check_se=np.hypot(check_se, value.draws_se),
         effective=effective,
         explained=value.explained,
         population=everyone,
@@ -230,7 +230,8 @@ def by_weights(
     Returns
     -------
     value, se : array ``(threshold,)``
-        Mean and standard error over data sets of the net benefit gained by deciding after them.
+        Mean and standard error over data sets of the net benefit gained by deciding after them;
+        the error of the draws that are weighed is not in it.
     effective : float
         (Σw)²/Σw², the median over data sets.
     """
