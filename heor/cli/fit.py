@@ -17,7 +17,7 @@ from heor.fitting.diagnostics import diagnose
 from heor.fitting.models import CURES, FITTED, LOCATION
 from heor.fitting.read_data import Columns, read_data
 from heor.report import diagnostic_forms, files, fit_forms, json_shapes
-from heor.spec.records import SPLINE, SPLINE_SCALES, UNITS_PER_YEAR
+from heor.spec.records import ALL_CAUSE, EXCESS, SPLINE, SPLINE_SCALES, UNITS_PER_YEAR
 
 #: Endings that `-o FILE` may have.
 ENDINGS = (".csv", ".json")
@@ -164,9 +164,10 @@ def _id(ctx: click.Context, param: click.Parameter, text: str) -> str:
     "--expected",
     type=click.Path(path_type=Path),
     metavar="LIFE_TABLE.csv",
-    help="Fit the hazard in excess of the population's (age, male, female).",
+    help="Fit the hazard in excess of the population's (age, male, female; year).",
 )
 @click.option("--age", default="age", show_default=True, metavar="COLUMN", help="Age at time 0.")
+@click.option("--year", default="", metavar="COLUMN", help="Calendar time at time 0: 2019.5.")
 @click.option("--sex", default="sex", show_default=True, metavar="COLUMN", help="Male or female.")
 @fit_options.look_options
 @rows_options
@@ -212,6 +213,7 @@ def fit(
     expected: Path | None,
     age: str,
     sex: str,
+    year: str,
     target_texts: tuple[str, ...],
     target_file: Path | None,
     figures: Path | None,
@@ -246,6 +248,14 @@ def fit(
     fit_options.check(figures, diagnostics, targets, excess=expected is not None)
     if folder is not None:
         check_folder(folder)
+        if expected is not None and endpoint != "os":
+            raise click.UsageError(
+                f"--expected --endpoint {endpoint}: only `os` can be an excess hazard in a study."
+            )
+    if year and language:
+        raise click.UsageError("--as R writes no life table by year; leave --year out.")
+    if year and expected is None:
+        raise click.UsageError("--year goes with --expected, a life table with years.")
     columns = Columns(
         time=time,
         event="event" if event is None and not upper else event or "",
@@ -255,6 +265,7 @@ def fit(
         by=by,
         age=age if expected else "",
         sex=sex if expected else "",
+        year=year if expected else "",
     )
     per_year = UNITS_PER_YEAR[unit]
     subjects = read_data(data, columns, event_is=event_is, expected=expected, per_year=per_year)
@@ -303,6 +314,7 @@ def fit(
             prefix=prefix,
             strategy=strategy,
             endpoint=endpoint,
+            hazard=EXCESS if excess else ALL_CAUSE,
             groups_are=by_is,
             time_unit=unit,
             source=source,

@@ -44,8 +44,8 @@ class Columns:
         First time with the event, blank where it was not seen: interval and left censoring.
     entry, weight, by : str
         Time of entry, number of people a row stands for, group.
-    age, sex : str
-        At time 0, for excess hazards.
+    age, sex, year : str
+        At time 0, for excess hazards; the year, which may have decimals, for a life table by year.
     """
 
     time: str
@@ -56,6 +56,7 @@ class Columns:
     by: str = ""
     age: str = ""
     sex: str = ""
+    year: str = ""
 
 
 def read_data(
@@ -76,7 +77,7 @@ def read_data(
     event_is : str
         What the event column holds where the event was seen; then anything else is censored.
     expected : Path, optional
-        A life table (``age, male, female``), for excess hazards.
+        A life table (``age, male, female``, perhaps ``year``), for excess hazards.
     per_year : float
         Time units in a year.
 
@@ -106,6 +107,8 @@ def read_data(
 def read_life_table(path: Path) -> LifeTable:
     """Read a life table: whole ages that rise by 1, and annual probabilities of death.
 
+    With the column ``year`` it has the same ages in each of several years, which rise by 1.
+
     Raises
     ------
     InputErrors
@@ -113,28 +116,49 @@ def read_life_table(path: Path) -> LifeTable:
     """
     table = read_table(path)
     table.check_columns(("age", "male", "female"))
-    values = {name: [] for name in ("age", "male", "female")}  # type: dict[str, list[float]]
+    by_year = "year" in table.place
+    values: dict[str, list[float]] = {name: [] for name in ("year", "age", "male", "female")}
     for line, row in table.rows:
+        year = table.number(row, line, "year", "a calendar year") if by_year else 0.0
         age = table.number(row, line, "age", "a whole age", low=0.0)
-        before = values["age"][-1] if values["age"] else age - 1
-        if age != before + 1 and not math.isnan(age + before):
-            table.add(f"found {age:g} after {before:g}; ages rise by 1", line, "age")
+        _check_place(table, line, values, year, age)
+        values["year"].append(year)
         values["age"].append(age)
         for sex in ("male", "female"):
             words = "a probability from 0 to 1"
             values[sex].append(table.number(row, line, sex, words, low=0.0, high=1.0))
-    for sex in ("male", "female"):
-        if values[sex][0] == 1:
-            table.add(f"everybody ({sex}) dies at the first age", table.rows[0][0], sex)
+    years = list(dict.fromkeys(values["year"]))
+    count = values["year"].count(years[0])
+    if not table.problems and values["age"] != values["age"][:count] * len(years):
+        table.add("each year must have the same ages")
+    for place in range(0, len(values["age"]), count):
+        for sex in ("male", "female"):
+            if values[sex][place] == 1:
+                table.add(f"everybody ({sex}) dies at the first age", table.rows[place][0], sex)
     table.stop_if_any()
-    norms = np.full(len(values["age"]), np.nan)
+    shape = (len(years), count) if by_year else (count,)
+    norms = np.full(shape, np.nan)
     return LifeTable(
-        age=np.array(values["age"]),
-        male=np.array(values["male"]),
-        female=np.array(values["female"]),
+        year=np.array(years) if by_year else None,
+        age=np.array(values["age"][:count]),
+        male=np.array(values["male"]).reshape(shape),
+        female=np.array(values["female"]).reshape(shape),
         utility_male=norms,
         utility_female=norms,
     )
+
+
+def _check_place(
+    table: Table, line: int, values: Mapping[str, Sequence[float]], year: float, age: float
+) -> None:
+    """Check that a row's age, or its year, follows that of the row before."""
+    before = values["age"][-1] if values["age"] else age - 1
+    last = values["year"][-1] if values["year"] else year
+    if year != last and not math.isnan(year + last):
+        if year != last + 1:
+            table.add(f"found {year:g} after {last:g}; years rise by 1", line, "year")
+    elif age != before + 1 and not math.isnan(age + before):
+        table.add(f"found {age:g} after {before:g}; ages rise by 1", line, "age")
 
 
 class Table:
@@ -338,18 +362,28 @@ class _Subjects:
     def expect(self, life: LifeTable) -> None:
         """Read ages and sexes, and look up the general population's hazard at the events."""
         table, columns = self._table, self._columns
-        male, female = hazards(life)
+        if (life.year is None) == bool(columns.year):
+            words = "no column" if life.year is None else "a column"
+            raise HeorError(f"the life table has {words} `year`; --year names that of the data")
+        male, female = (np.atleast_2d(hazard) for hazard in hazards(life))
         first = float(life.age[0])
+        first_year = 0.0 if life.year is None else float(life.year[0])
         for place, (line, row) in enumerate(table.rows):
             words = f"an age from {first:g}"
             age = table.number(row, line, columns.age, words, low=first, high=150.0)
             choices = {True: MALE_WORDS, False: FEMALE_WORDS}
             is_male = table.word(row, line, columns.sex, choices)
-            time = self._upper[place]
-            if is_male is None or not math.isfinite(age) or not math.isfinite(time):
+            year = 0.0
+            if life.year is not None:
+                words = f"a year from {first_year:g}"
+                year = table.number(row, line, columns.year, words, low=first_year, high=3000.0)
+            time = self._upper[place] / self._per_year
+            if is_male is None or not math.isfinite(age + year + time):
                 continue
-            year = min(int(age - first + time / self._per_year), len(male) - 1)
-            self._expected[place] = (male if is_male else female)[year] / self._per_year
+            hazard = male if is_male else female
+            of_year = min(int(year - first_year + time), len(hazard) - 1)
+            of_age = min(int(age - first + time), hazard.shape[1] - 1)
+            self._expected[place] = hazard[of_year, of_age] / self._per_year
 
     def data(self) -> SurvivalData:
         return interval_censored(

@@ -18,7 +18,7 @@ import numpy as np
 
 from heor.fitting.models import Model
 from heor.spec.parameters import FloatArray
-from heor.spec.records import FAMILIES
+from heor.spec.records import ALL_CAUSE, FAMILIES
 
 #: The table of joint draws, with a column for each number.
 DRAWS = "draws"
@@ -34,7 +34,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "curves": (
         *("id", "strategy", "endpoint", "group", "family", "parameters", "time_unit"),
-        *("cure_fraction", "use", "source"),
+        *("cure_fraction", "hazard", "use", "source"),
     ),
     "correlations": ("group", "row", "column", "value", "note"),
 }
@@ -90,6 +90,8 @@ class Naming:
         Keys of `references`, or ``assumption``.
     evidence : str
         Grade of the evidence.
+    hazard : str
+        What the curves' hazard counts, as in the table `curves`.
     """
 
     prefix: str
@@ -99,6 +101,7 @@ class Naming:
     time_unit: str
     source: str
     evidence: str = "derived"
+    hazard: str = ALL_CAUSE
 
 
 def rows(
@@ -271,6 +274,7 @@ def _curves(one: Estimate, naming: Naming, stem: str, ids: Sequence[str]) -> lis
                 "parameters": "; ".join(parts),
                 "time_unit": naming.time_unit,
                 "cure_fraction": f"1/(1 + exp(-{cure}))" if cure and one.draws is None else cure,
+                "hazard": "" if naming.hazard == ALL_CAUSE else naming.hazard,
                 "use": "x" if one.best else "",
                 "source": naming.source,
             }

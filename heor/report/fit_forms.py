@@ -190,7 +190,7 @@ def fit_tables(
     if excess:
         parts.append(
             "Curves are relative survival: all-cause survival is this times that of the general "
-            "population (`background_mortality` `add` in a study)."
+            "population (`hazard` = `excess` in a study, as --rows writes it)."
         )
     return parts
 

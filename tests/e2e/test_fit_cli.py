@@ -117,6 +117,56 @@ def test_a_cure_and_an_excess_hazard(patients, tmp_path):
     assert "relative survival" in printed.output
 
 
+def test_an_excess_hazard_from_patients_to_a_study(tmp_path):
+    """Known excess, known background: the rows run as they are, and OS is R·N."""
+    rng = np.random.default_rng(5)
+    size, excess, population = 400, 0.03, 0.012  # per month
+    died = np.minimum(rng.exponential(1 / excess, size), rng.exponential(1 / population, size))
+    time = np.minimum(died, 60.0)
+    data, life = tmp_path / "p.csv", tmp_path / "life.csv"
+    rows = (f"{t!r},{int(t < 60)},61,male" for t in time.tolist())
+    data.write_text("time,event,age,sex\n" + "\n".join(rows))
+    q = -math.expm1(-12 * population)
+    life.write_text("age,male,female\n" + "".join(f"{a},{q!r},{q!r}\n" for a in range(60, 75)))
+    options = ("--family", "exponential", "--expected", life)
+    out = tmp_path / "rows"
+    named = ("--strategy", "new", "--endpoint", "os", "--source", "assumption")
+    done = run("fit", data, *options, "--rows", out, *named, "--json")
+    assert done.exit_code == 0, done.output
+    rate = json.loads(done.stdout)[0]["estimates"]["rate"]
+    # hazards add: the maximum is events over time, less the population's
+    events = float((time < 60).sum())
+    assert rate == pytest.approx(events / time.sum() - population, rel=1e-8)
+    assert abs(rate - excess) < 4 * math.sqrt(events) / time.sum()
+    (row,) = csv.DictReader((out / "curves.csv").read_text("utf-8").splitlines())
+    assert row["hazard"] == "excess"
+    tables = {name: (out / f"{name}.csv").read_text("utf-8") for name in ("parameters", "curves")}
+    tables["curves"] += "new_pfs,new,pfs,,exponential,rate=1,month,,,x,assumption\n"
+    tables["settings"] = (
+        "key,value\ncurrency,USD\ncycle_length,1 month\nhorizon,10 years\n"
+        "discount_rate_costs,0%\ndiscount_rate_outcomes,0%\nreference,new\nthresholds,50000\n"
+        "start_age,61\nmale_share,0.5\n"
+    )
+    tables["strategies"] = "id,label\nnew,New\n"
+    tables["states"] = "id,label,endpoint\npf,Free,pfs\nprog,Progressed,os\ndead,Dead,\n"
+    tables["utilities"] = "strategy,state,value\nall,pf,1\nall,prog,1\n"
+    tables["life_table"] = life.read_text("utf-8")
+    study = tmp_path / "study"
+    study.mkdir()
+    for name, text in tables.items():
+        (study / f"{name}.csv").write_text(text, "utf-8")
+    done = run("base-case", study, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    step = math.exp(-(rate + population))
+    expected = (1 - step**120) / (1 - step) * (1 + step) / 2 / 12
+    assert found["strategies"][0]["ly"] == pytest.approx(expected, rel=1e-12)
+    assert found["background"][0]["mechanism"] == "excess"
+    refused = run("fit", data, *options, "--rows", tmp_path / "b", "--endpoint", "pfs")
+    assert refused.exit_code == 2
+    assert "only `os` can be an excess hazard" in refused.output
+
+
 def test_the_unit_of_time(patients, tmp_path):
     with patients.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,11 +182,45 @@ def test_expected_hazards_are_those_of_the_age_at_the_event(tmp_path):
     data = read_data(path, columns, expected=life, per_year=12.0)
     wanted = [-math.log(0.99) / 12, -math.log(0.99) / 12, -math.log(0.98) / 12, 0]
     np.testing.assert_allclose(data.expected, wanted, rtol=1e-13)
+    with pytest.raises(HeorError, match="has no column `year`"):
+        read_data(path, replace(columns, year="time"), expected=life)
     bad = written(tmp_path, "time,event,age,sex\n6,1,59,x\n")
     assert problems(bad, columns, expected=life) == [
         ", row 2, column age: found `59`; expected an age from 60",
         ", row 2, column sex: found `x`; expected male, m, man or female, f, woman",
     ]
+
+
+def test_expected_hazards_by_calendar_year(tmp_path):
+    """Age and year go on together; the last of each holds."""
+    rows = "".join(
+        f"{y},{a},{0.01 * (a - 59) + 0.001 * (y - 2020)},0.5\n"
+        for y in (2020, 2021)
+        for a in (60, 61)
+    )
+    life = written(tmp_path, f"year,age,male,female\n{rows}", "life.csv")
+    subjects = "6,1,60.4,m,2020\n6,1,60.6,m,2020.6\n90,1,60,m,2020\n1,1,60,f,2020\n"
+    path = written(tmp_path, f"time,event,age,sex,at\n{subjects}")
+    columns = Columns(time="time", event="event", age="age", sex="sex", year="at")
+    data = read_data(path, columns, expected=life, per_year=12.0)
+    wanted = [-math.log(1 - q) / 12 for q in (0.01, 0.021, 0.021, 0.5)]
+    np.testing.assert_allclose(data.expected, wanted, rtol=1e-13)
+    with pytest.raises(HeorError, match="has a column `year`"):
+        read_data(path, replace(columns, year=""), expected=life)
+    early = written(tmp_path, "time,event,age,sex,at\n6,1,60,m,2019.5\n")
+    assert problems(early, columns, expected=life) == [
+        ", row 2, column at: found `2019.5`; expected a year from 2020"
+    ]
+    wrong = "year,age,male,female\n2020,60,0.1,0.1\n2022,60,0.1,0.1\n2022,62,0.1,0.1\n"
+    with pytest.raises(InputErrors) as caught:
+        read_life_table(written(tmp_path, wrong, "wrong.csv"))
+    assert [str(p).removeprefix(str(tmp_path / "wrong.csv")) for p in caught.value.problems] == [
+        ", row 3, column year: found 2022 after 2020; years rise by 1",
+        ", row 4, column age: found 62 after 60; ages rise by 1",
+    ]
+    uneven = "year,age,male,female\n2020,60,0.1,0.1\n2020,61,0.1,0.1\n2021,60,0.1,0.1\n"
+    with pytest.raises(InputErrors, match="same ages"):
+        read_life_table(written(tmp_path, uneven, "uneven.csv"))
 
 
 def test_problems_of_a_life_table(tmp_path):
