@@ -17,12 +17,14 @@ from heor.report.live import (
     Column,
     Grid,
     Term,
+    absolute,
     exp,
     largest,
     literal,
     put,
     smallest,
     sum_of_products,
+    total,
     where,
     whole,
 )
@@ -86,6 +88,7 @@ class Mixture:
         count = len(ctx.results.spec.cohort) or 1
         self._write_counts(place, count)
         self._starts = [self._write_start(row, place) for row in range(count)]
+        ctx.live["cohort off"] = self._write_off(GRID_ROW + count + 3)
         self._parts = []
         for row in range(count):
             first = place + len(_HEADINGS) + _GAP + row * (_PIECE_COLUMNS + _GAP)
@@ -160,6 +163,14 @@ class Mixture:
             men, women = (index(self.ages[f"norm {sex}"].all, start) for sex, _ in _SEXES)
             cell("norm", male * men + (1 - male) * women)
         return found
+
+    def _write_off(self, row: int) -> Term:
+        """How far the shares are from summing to 1."""
+        sheet, column, last = self.sheet, self._place + 3, GRID_ROW + len(self._starts) - 1
+        values = np.array([start["share"].value for start in self._starts])
+        shares = Term(sheet.range(GRID_ROW, column, last, column), values)
+        sheet.text(row, self._place, "Shares miss 1 by")
+        return put(sheet, row, column, absolute(total(shares) - 1), _NUMBER)
 
     def _row_at(self, age: Term, time: Term) -> Term:
         """Row of the life table at a time since the start; the last age and year hold on."""
@@ -309,7 +320,7 @@ class Mixture:
     def norm(self, grid: Grid, time: Term, at_start: Term) -> Column:
         """Add the norm at mid-cycle: the mean over those who are left (methods 4)."""
         self._alive(grid, time, " middle")
-        total = self._sum(grid, "alive", " middle", "Alive in mid-cycle", "All parts of the cohort")
+        left = self._sum(grid, "alive", " middle", "Alive in mid-cycle", "All parts of the cohort")
         for number, part in enumerate(self._parts, start=1):
             men, women = self._left(grid, part, number, " middle", time)
             row = index(part.pieces["row"].all, grid[f"piece middle {number}"].here)
@@ -325,7 +336,7 @@ class Mixture:
         return grid.add(
             "norm",
             "Utility norm",
-            where(total.here > 0, mass / total.here, at_start),
+            where(left.here > 0, mass / left.here, at_start),
             Style("formula", unit="utility"),
             note="Of the general population in mid-cycle, at whole ages",
         )

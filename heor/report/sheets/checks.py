@@ -251,6 +251,11 @@ class _Identities:
         background = ctx.columns.get("background")
         if background is None:
             return
+        if "cohort off" in ctx.live:
+            off = where(ctx.live["cohort off"] > self.tiny, 1, 0)
+            self.add(
+                "Shares of the ages at the start that do not sum to 1 (1: yes)", off, "0", _is_zero
+            )
         for strategy in ctx.strategies:
             alive = ctx.columns[f"endpoint {strategy} os"]
             above = (alive.all > background.all + self.tiny) * ctx.columns["inside"].all
