@@ -10,13 +10,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from heor.analyses import accrual, base_case, dsa, psa, scenarios, structure, voi
+from heor.analyses import (
+    accrual,
+    base_case,
+    dsa,
+    importance,
+    psa,
+    scenarios,
+    structure,
+    thresholds,
+    two_way,
+    voi,
+)
+from heor.analyses.importance import ImportanceResult
 from heor.analyses.mapper import Mapper
 from heor.analyses.psa_results import Crossing, PsaResult, PsaSummary
 from heor.analyses.psa_summary import crossing_of
-from heor.analyses.results import AccrualRow, BaseCase, ScenarioResult
+from heor.analyses.results import AccrualRow, BaseCase, DsaResult, ScenarioResult
 from heor.analyses.structure_results import StructureResult
 from heor.analyses.study_results import RunRecord, StudyResults
+from heor.analyses.thresholds import ThresholdResult
+from heor.analyses.two_way import TwoWayResult
 from heor.analyses.voi_results import VoiResult
 from heor.spec.records import Spec
 
@@ -58,6 +72,11 @@ class Plan:
         Of `OPTIONAL`.
     scenarios : sequence of str, optional
         Names of the scenarios wanted; all when None.
+    sensitivity : bool
+        Whether two-way grids and threshold values go with ``dsa``, and shares of variance with
+        ``psa``.
+    pairs : sequence of (str, str)
+        Parameters of two-way grids; the two widest bars of each tornado when empty.
     streamed : bool
         Whether a probabilistic analysis too large to keep whole is of use.
     voi : bool
@@ -73,6 +92,8 @@ class Plan:
     workers: int = 1
     skip: Sequence[str] = ()
     scenarios: Sequence[str] | None = None
+    sensitivity: bool = True
+    pairs: Sequence[tuple[str, str]] = ()
     streamed: bool = False
     voi: bool = False
     mapper: Mapper | None = None
@@ -132,6 +153,13 @@ def run_study(
     if "dsa" in wanted:
         with clock.step("dsa"):
             tornado = dsa.run(spec, plan.workers)
+    grids: tuple[TwoWayResult, ...] = ()
+    turning: ThresholdResult | None = None
+    if tornado is not None and plan.sensitivity:
+        with clock.step("two-way"):
+            grids = _grids(spec, plan, tornado)
+        with clock.step("threshold"):
+            turning = thresholds.run(spec, workers=plan.workers)
     sample: PsaResult | None = None
     summary: PsaSummary | None = None
     if "psa" in wanted:
@@ -153,6 +181,10 @@ def run_study(
     if plan.voi and sample is not None:
         with clock.step("value of information"):
             worth = voi.run(spec, sample, {})
+    shares: ImportanceResult | None = None
+    if sample is not None and plan.sensitivity and importance.possible(spec, sample):
+        with clock.step("importance"):
+            shares = importance.run(spec, sample)
     return StudyResults(
         spec=spec,
         version=package_version(),
@@ -161,11 +193,25 @@ def run_study(
         accrual=gains,
         scenarios=cases,
         dsa=tornado,
+        two_way=grids,
+        thresholds=turning,
         psa=sample,
         psa_summary=summary,
         voi=worth,
         structure=compared,
+        importance=shares,
         record=_record(spec, plan, started, clock.seconds, base, cases, sample, summary),
+    )
+
+
+def _grids(spec: Spec, plan: Plan, tornado: DsaResult) -> tuple[TwoWayResult, ...]:
+    """Two-way grids of the pairs asked for, or of the widest bars."""
+    pairs = plan.pairs or two_way.widest_pairs(tornado)
+    return tuple(
+        two_way.run(
+            spec, two_way.Asked(parameter=x), two_way.Asked(parameter=y), workers=plan.workers
+        )
+        for x, y in pairs
     )
 
 

@@ -20,7 +20,7 @@ class Factor:
     Attributes
     ----------
     name, label : str
-        Id and label of a single parameter; name of the group.
+        Id and label of a single parameter; name of the group, and that with its members.
     parameters : tuple of str
         Its members, in table order.
     together : str
@@ -59,7 +59,9 @@ def factors_of(spec: Spec) -> tuple[Factor, ...]:
     return tuple(
         Factor(
             name=name if together else names[0],
-            label=name if together else spec.parameters[names[0]].label or names[0],
+            label=f"{name}: {', '.join(names)}"
+            if together
+            else spec.parameters[names[0]].label or names[0],
             parameters=tuple(names),
             together=together,
         )

@@ -119,15 +119,13 @@ def run(spec: Spec, psa: PsaResult, threshold: float | None = None) -> Importanc
         When there are too few draws for the regression, or their inputs were not kept.
     """
     shown = middle_threshold(spec.settings.thresholds) if threshold is None else threshold
-    factors = [
-        factor
-        for factor in factors_of(spec)
-        if any(np.ptp(psa.draws.values[name]) > 0 for name in factor.parameters)
-    ]
+    factors = _varying(spec, psa)
     inputs = sum(len(factor.parameters) for factor in factors)
-    fewest = most_parts(inputs)
+    fewest = fewest_draws(inputs)
     if len(psa.draws) < psa.n:
         raise HeorError(f"the inputs of {psa.n:,} draws are not kept; ask for fewer draws")
+    if not factors:
+        raise HeorError("no input varies over the draws")
     if psa.n < fewest:
         raise HeorError(
             f"{psa.n:,} draws are too few to explain their spread by {inputs} inputs; at least "
@@ -170,7 +168,21 @@ def run(spec: Spec, psa: PsaResult, threshold: float | None = None) -> Importanc
     )
 
 
-def most_parts(inputs: int) -> int:
+def possible(spec: Spec, psa: PsaResult) -> bool:
+    """Whether something varies, and there are enough draws with their inputs."""
+    inputs = sum(len(factor.parameters) for factor in _varying(spec, psa))
+    return inputs > 0 and fewest_draws(inputs) <= psa.n == len(psa.draws)
+
+
+def _varying(spec: Spec, psa: PsaResult) -> list[Factor]:
+    return [
+        factor
+        for factor in factors_of(spec)
+        if any(np.ptp(psa.draws.values[name]) > 0 for name in factor.parameters)
+    ]
+
+
+def fewest_draws(inputs: int) -> int:
     """Fewest draws for a regression on so many inputs with a part of the draws left out."""
     return max(2 * FEWEST, math.ceil((inputs + 3) * PARTS / (PARTS - 1)))
 

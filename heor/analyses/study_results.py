@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from heor.analyses.importance import ImportanceResult
 from heor.analyses.psa_results import Crossing, PsaResult, PsaSummary
 from heor.analyses.results import AccrualRow, BaseCase, DsaResult, ScenarioResult
 from heor.analyses.structure_results import StructureResult
+from heor.analyses.thresholds import ThresholdResult
+from heor.analyses.two_way import TwoWayResult
 from heor.analyses.voi_results import VoiResult
 from heor.spec.records import Spec
 
@@ -53,8 +56,11 @@ class StudyResults:
     accrual: tuple[AccrualRow, ...] = ()
     scenarios: tuple[ScenarioResult, ...] = ()
     dsa: DsaResult | None = None
+    two_way: tuple[TwoWayResult, ...] = ()
+    thresholds: ThresholdResult | None = None
     psa: PsaResult | None = None
     psa_summary: PsaSummary | None = None
     voi: VoiResult | None = None
     structure: StructureResult | None = None
+    importance: ImportanceResult | None = None
     record: RunRecord

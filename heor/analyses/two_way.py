@@ -253,11 +253,12 @@ def refuse_corners(spec: Spec, axes: Sequence[GridAxis]) -> None:
         apply_changes(spec, changes)
 
 
-def widest_pair(dsa: DsaResult) -> tuple[str, str] | None:
-    """The two parameters with the widest bars of the first comparison; None without two bars."""
+def widest_pairs(dsa: DsaResult) -> tuple[tuple[str, str], ...]:
+    """Of each comparison the two parameters with the widest bars, each pair once."""
     place = dsa.thresholds.index(dsa.threshold)
+    pairs = []
     for comparison in dsa.comparisons:
         bars = [bar for bar in comparison.by_swing(place) if bar.swing[place] > 0]
         if len(bars) > 1:
-            return bars[0].parameter, bars[1].parameter
-    return None
+            pairs.append((bars[0].parameter, bars[1].parameter))
+    return tuple(dict.fromkeys(pairs))

@@ -47,7 +47,10 @@ def dsa(
     """Move each parameter to the ends of its interval and rank them by effect."""
     check_output(output, inputs)
     spec = options.load(inputs, scenario, changes)
-    plan = Plan(skip=("accrual", "scenarios", "structure", "psa"), workers=workers)
+    workbook = output is not None and output.suffix.lower() == ".xlsx"
+    plan = Plan(
+        skip=("accrual", "scenarios", "structure", "psa"), workers=workers, sensitivity=workbook
+    )
     with progress_bar(quiet=quiet) as progress:
         results = run_study(spec, plan, progress)
     deliver(results, FORMS, output=output, as_json=as_json, quiet=quiet, no_color=no_color)

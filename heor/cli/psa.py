@@ -70,6 +70,7 @@ def psa(
             workers=workers,
             skip=("accrual", "scenarios", "structure", "dsa"),
             streamed=not workbook,
+            sensitivity=workbook,
             mapper=mapper,
         )
         results = run_study(spec, plan, progress)

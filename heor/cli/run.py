@@ -16,6 +16,19 @@ from heor.spec.records import Spec
 from heor.study import Plan, run_study
 
 
+def read_pairs(
+    ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Read ``X,Y`` texts."""
+    pairs = []
+    for text in texts:
+        names = [part.strip() for part in text.split(",")]
+        if len(names) != 2 or not all(names):
+            raise click.BadParameter(f"'{text}': write X,Y, two parameters.", ctx, param)
+        pairs.append((names[0], names[1]))
+    return tuple(pairs)
+
+
 @click.command(
     "run",
     epilog=options.example(
@@ -30,6 +43,14 @@ from heor.study import Plan, run_study
 @options.until_mcse_option
 @options.voi_option
 @options.store_draws_option(INPUT_DRAWS)
+@click.option(
+    "--two-way",
+    "pairs",
+    multiple=True,
+    callback=read_pairs,
+    metavar="X,Y",
+    help="Parameters of a two-way grid, by default the widest two; may be repeated.",
+)
 @options.workers_option
 @options.scheduler_option
 @click.option(
@@ -54,6 +75,7 @@ def run(
     until_mcse: float | None,
     voi: bool,
     store_draws: int | None,
+    pairs: tuple[tuple[str, str], ...],
     workers: int,
     scheduler: str | None,
     folder: Path,
@@ -79,6 +101,7 @@ def run(
             sampler=sampler,
             until_mcse=until_mcse,
             voi=voi,
+            pairs=pairs,
             workers=workers,
             mapper=mapper,
         )

@@ -28,7 +28,9 @@ from heor.analyses.results import (
     StrategyTotals,
 )
 from heor.analyses.study_results import RunRecord, StudyResults
+from heor.report.importance_forms import importance_json
 from heor.report.numbers import threshold_key
+from heor.report.sensitivity_forms import threshold_json, two_way_json
 from heor.report.structure_forms import structure_json
 from heor.report.voi_forms import voi_json
 
@@ -86,10 +88,15 @@ def study(results: StudyResults) -> Json:
         shape["structure"] = structure_json(results.structure)
     if results.dsa is not None:
         shape["dsa"] = _dsa(results.dsa)
+    if results.thresholds is not None:
+        shape["two_way"] = [two_way_json(grid) for grid in results.two_way]
+        shape["threshold"] = threshold_json(results.thresholds)
     if results.psa_summary is not None:
         shape["psa"] = _psa(results.psa_summary)
     if results.voi is not None:
         shape["voi"] = voi_json(results.voi)
+    if results.importance is not None:
+        shape["importance"] = importance_json(results.importance)
     return shape
 
 

@@ -51,10 +51,13 @@ def two_way_json(result: TwoWayResult) -> dict[str, Any]:
             }
             for one in result.grids
         ],
-        "best": {
-            threshold_key(k): [[result.strategies[i] for i in row] for row in result.best[place]]
+        "best": [
+            {
+                "threshold": k,
+                "strategies": [[result.strategies[i] for i in row] for row in result.best[place]],
+            }
             for place, k in enumerate(result.thresholds)
-        },
+        ],
     }
 
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from heor.spec.parameters import FloatArray
+
+#: Ends of a heat map: dark enough to tell apart, light enough to read on, and apart in grey.
+BELOW_COLOUR, WHITE, ABOVE_COLOUR = "#F4B183", "#FFFFFF", "#9DC3E6"
+
 
 class SheetView:
     """The part of a sheet that is not its cells: sizes, panes, print-out, charts, rules.
@@ -81,6 +86,32 @@ class SheetView:
         self._sheet.insert_chart(
             row, column, chart, {"description": alt, "object_position": 2, "x_offset": 4}
         )
+
+    def heat_map(self, row: int, column: int, values: FloatArray) -> None:
+        """Shade a block ``(row, column)`` of numbers: orange below 0, white at it, blue above.
+
+        Where all are on one side of 0 the one next to it is white.
+        """
+        low, high = float(values.min()), float(values.max())
+        far = max(-low, high)
+        if low < 0 < high:
+            rule = {
+                "type": "3_color_scale",
+                "min_type": "num",
+                "mid_type": "num",
+                "max_type": "num",
+                "min_value": -far,
+                "mid_value": 0,
+                "max_value": far,
+                "min_color": BELOW_COLOUR,
+                "mid_color": WHITE,
+                "max_color": ABOVE_COLOUR,
+            }
+        else:
+            ends = (BELOW_COLOUR, WHITE) if high <= 0 else (WHITE, ABOVE_COLOUR)
+            rule = {"type": "2_color_scale", "min_color": ends[0], "max_color": ends[1]}
+        last = row + values.shape[0] - 1, column + values.shape[1] - 1
+        self._sheet.conditional_format(row, column, *last, rule)
 
     def red_when(self, row: int, column: int, text: str, *, green: bool = True) -> None:
         """Turn a cell red when it holds a text, otherwise green if so wished."""

@@ -65,8 +65,11 @@ def test_record(spec, results):
         "scenarios",
         "structure",
         "dsa",
+        "two-way",
+        "threshold",
         "psa",
         "psa summary",
+        "importance",
     ]
     assert all(seconds >= 0 for seconds in record.timings.values())
     assert [row.strategy for row in record.crossing] == ["old", "new"]
@@ -83,7 +86,10 @@ def test_warnings_of_reading_and_psa_are_kept(spec):
 
 def test_progress(steps, results):
     begun = [step for step, done, _ in steps if done == 0]
-    assert begun == ["base case", "accrual", "scenarios", "structure", "dsa", "psa", "psa summary"]
+    assert begun == [
+        *("base case", "accrual", "scenarios", "structure", "dsa", "two-way", "threshold"),
+        *("psa", "psa summary", "importance"),
+    ]
     ended = [step for step, done, total in steps if done == total]
     assert ended == begun
     assert ("psa", 60, 60) in steps

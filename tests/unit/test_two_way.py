@@ -108,7 +108,7 @@ def test_what_a_grid_refuses(linear, three):
 
 def test_the_widest_pair_is_that_of_the_tornado(linear):
     result = dsa.run(linear)
-    assert two_way.widest_pair(result) == tuple(b.parameter for b in result.comparisons[0].bars)
+    assert two_way.widest_pairs(result) == (tuple(b.parameter for b in result.comparisons[0].bars),)
 
 
 # --- thresholds ----------------------------------------------------------------------------------

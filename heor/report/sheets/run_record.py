@@ -1,4 +1,4 @@
-"""Parts of ``Verification`` that belong to the run: warnings, crossing, draws, the record."""
+"""Parts of ``Verification`` that belong to the run: warnings, crossing, the record."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import numpy as np
 
 from heor.analyses.psa_results import Crossing
 from heor.report.sheets.layout import Context, heading, table_head
-from heor.report.xlsx import AFTER, LABEL, WRAP, Sheet, Style
+from heor.report.xlsx import LABEL, WRAP, Sheet, Style
 
 
 def write_warnings(ctx: Context, sheet: Sheet, row: int) -> int:
-    """Write warnings, curves that cross, background mortality and inputs as drawn."""
+    """Write warnings, curves that cross and background mortality."""
     row = _write_list(ctx, sheet, row)
     row = _write_crossing(ctx, sheet, row + 1)
-    row = _write_floor(ctx, sheet, row + 1)
-    return _write_inputs_drawn(ctx, sheet, row + 1)
+    return _write_floor(ctx, sheet, row + 1)
 
 
 def _write_list(ctx: Context, sheet: Sheet, row: int) -> int:
@@ -102,33 +101,6 @@ def _write_floor(ctx: Context, sheet: Sheet, row: int) -> int:
             ):
                 style = Style("value", unit=unit, align="right")
                 sheet.cell(row, place, "never" if never else value, style)
-        row += 1
-    return row
-
-
-def _write_inputs_drawn(ctx: Context, sheet: Sheet, row: int) -> int:
-    made = ctx.results.psa_summary
-    if made is None or not made.parameter_checks:
-        return row
-    row = heading(
-        sheet,
-        row,
-        "Inputs as drawn",
-        "Sample mean and SD against the distribution's; the error of the mean in standard errors.",
-    )
-    heads = ("Parameter", "Mean", "Mean of draws", "SD", "SD of draws", "Error in SE", "SD ratio")
-    row = table_head(sheet, row, (*heads, "Warning"), 18, texts=("Warning",))
-    for one in made.parameter_checks:
-        sheet.text(row, 0, one.parameter)
-        for column, value in enumerate(
-            (one.mean, one.sample_mean, one.sd, one.sample_sd, one.error_in_se, one.sd_ratio),
-            start=1,
-        ):
-            missing = value is None or not np.isfinite(value)
-            unit = "ratio" if column >= 5 else "money_cents" if abs(one.mean) >= 1000 else "number"
-            style = Style("value", unit=unit, align="right")
-            sheet.cell(row, column, "–" if missing else value, style)
-        sheet.text(row, 7, one.warning, AFTER)
         row += 1
     return row
 
