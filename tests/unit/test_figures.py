@@ -67,6 +67,7 @@ def test_every_chart_of_the_workbook_has_a_figure_with_a_stable_name(shown) -> N
         *("trace_old", "trace_new", "costs", "life_years", "qalys", "accrual"),
         *("scenarios_new", "tornado_inmb_new", "tornado_icer_new"),
         *("ce_plane_new", "ceac", "evpi", "convergence_new"),
+        *("two_way_hr_rate_new", "importance_new"),
     ]
 
 
@@ -238,9 +239,10 @@ def test_acceptability_and_evpi_are_those_of_the_summary(facts, shown) -> None:
     assert np.array_equal(longest.get_ydata(), curve.evpi[: len(longest.get_ydata())])
 
 
-def test_convergence_shows_inmb_and_icer(facts, shown) -> None:
+def test_convergence_shows_inmb_probability_and_icer(facts, shown) -> None:
     one = facts.results.psa_summary.convergence[0]
-    above, below = drawn(shown["convergence_new"])
+    above, middle, below = drawn(shown["convergence_new"])
+    assert np.array_equal(middle.get_lines()[0].get_ydata(), one.probability)
     assert np.array_equal(line(above, "Running mean").get_ydata(), one.inmb)
     assert np.array_equal(below.get_lines()[0].get_ydata(), one.icer, equal_nan=True)
 
@@ -253,7 +255,7 @@ def test_a_single_point_is_no_convergence(facts) -> None:
 
 def test_axes_have_titles_with_units(facts, shown) -> None:
     for name, picture in shown.items():
-        panels = drawn(picture)
+        panels = [axes for axes in drawn(picture) if axes.get_label() != "<colorbar>"]
         assert panels[-1].get_xlabel(), name
         for axes in panels:
             named = [label.get_text() for label in axes.get_yticklabels()]

@@ -258,16 +258,18 @@ def _convergence(facts: Facts, one: Convergence) -> Picture:
 
     def draw(figure: Figure) -> None:
         with_icer = bool(np.isfinite(one.icer[len(one.draws) // UNSETTLED :]).any())
-        panels = figure.subplots(2 if with_icer else 1, 1, sharex=True, squeeze=False)[:, 0]
+        panels = figure.subplots(3 if with_icer else 2, 1, sharex=True, squeeze=False)[:, 0]
         lower, upper = one.inmb - one.inmb_half_width, one.inmb + one.inmb_half_width
         panels[0].fill_between(
             one.draws, lower, upper, color=lighter(colour, 0.8), linewidth=0, label="95% interval"
         )
         panels[0].plot(one.draws, one.inmb, color=colour, label="Running mean")
         _settle(facts, panels[0], (lower, upper), f"INMB at {at}", "")
+        panels[1].plot(one.draws, one.probability, color=colour)
+        _settle_share(panels[1], one.probability, f"P(INMB > 0)\nat {at}")
         if with_icer:
-            panels[1].plot(one.draws, one.icer, color=colour)
-            _settle(facts, panels[1], (one.icer,), "ICER", " per QALY")
+            panels[2].plot(one.draws, one.icer, color=colour)
+            _settle(facts, panels[2], (one.icer,), "ICER", " per QALY")
         last = float(one.draws[-1])
         for axes in panels:
             axes.grid(visible=True)
@@ -279,10 +281,23 @@ def _convergence(facts: Facts, one: Convergence) -> Picture:
         name=file_stem("convergence", one.id),
         title=f"Convergence: {facts.label(one.id)} against {facts.label(one.versus)}",
         caption=f"Running mean of incremental net monetary benefit at {at} with its 95% interval, "
-        "and running ratio of mean extra cost to mean QALYs gained, by number of draws.",
+        "running share of draws with it above 0, and running ratio of mean extra cost to mean "
+        "QALYs gained, by number of draws.",
         draw=draw,
-        height=5.0,
+        height=6.4,
     )
+
+
+def _settle_share(axes: Axes, values: FloatArray, name: str) -> None:
+    """Scale to the shares after the first tenth of the draws, at least five per cent wide."""
+    settled = values[len(values) // UNSETTLED :]
+    low, high = float(settled.min()), float(settled.max())
+    step = nice_step(max(high - low, 0.05), 5)
+    top = min(math.ceil(high / step) * step, 1.0)
+    bottom = max(min(math.floor(low / step) * step, top - step), 0.0)
+    limits(axes, "y", bottom, max(top, bottom + step), step)
+    axes.yaxis.set_major_formatter(lambda value, place: f"{100 * value:.3g}%")
+    axes.set_ylabel(name)
 
 
 def _settle(facts: Facts, axes: Axes, lines: tuple[FloatArray, ...], name: str, per: str) -> None:
