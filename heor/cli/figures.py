@@ -71,7 +71,7 @@ def figures(
 ) -> None:
     """Draw the charts of the report as SVG and PNG files, with a list of captions.
 
-    Curves, traces, costs and QALYs, accrual, scenarios, tornados, heat maps, importance, plane,
+    Curves, candidates, traces, costs, QALYs, accrual, scenarios, tornados, heat maps, plane,
     acceptability, EVPI and convergence; with --voi the ranking of inputs. Needs matplotlib.
     """
     if folder.suffix.lower().removeprefix(".") in FORMATS:

@@ -375,6 +375,9 @@ def _estimates(found: tuple[Comparison, ...], data: str, excess: bool) -> list[t
                     best=one is group.best,
                     note=f"Maximum likelihood, {subjects:g} subjects, {events:g} events, {what}; "
                     f"{data}; AIC {one.fit.aic:.2f}.",
+                    criteria=(one.fit.aic, one.fit.bic, one.fit.bic_events),
+                    data=f"{data}, {' and '.join(filter(None, labels)) or 'all'}: {subjects:g}"
+                    f" subjects, {events:g} events",
                 )
             )
     return estimates

@@ -44,6 +44,7 @@ _PLAIN = frozenset(
     (
         *("id", "strategy", "endpoint", "group", "weight", "family", "parameters", "time_unit"),
         *("acceleration", "hazard_ratio", "cure_fraction", "hazard", "use", "source", "place"),
+        *("average_weight", "aic", "bic", "bic_events", "fit_data"),
     )
 )
 

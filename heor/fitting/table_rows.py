@@ -34,7 +34,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "curves": (
         *("id", "strategy", "endpoint", "group", "family", "parameters", "time_unit"),
-        *("cure_fraction", "hazard", "use", "source"),
+        *("cure_fraction", "hazard", "aic", "bic", "bic_events", "fit_data"),
+        *("use", "source"),
     ),
     "correlations": ("group", "row", "column", "value", "note"),
 }
@@ -61,6 +62,10 @@ class Estimate:
         How it was made.
     draws : mapping of str to array ``(draw,)``, or None
         Joint draws of the numbers, on the natural scale; group effects on the estimation scale.
+    criteria : tuple of float, or None
+        AIC, and BIC by subjects and by events.
+    data : str
+        What they are of, in words.
     """
 
     model: Model
@@ -71,6 +76,8 @@ class Estimate:
     best: bool = False
     note: str = ""
     draws: Mapping[str, FloatArray] | None = None
+    criteria: tuple[float, float, float] | None = None
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +282,7 @@ def _curves(one: Estimate, naming: Naming, stem: str, ids: Sequence[str]) -> lis
                 "time_unit": naming.time_unit,
                 "cure_fraction": f"1/(1 + exp(-{cure}))" if cure and one.draws is None else cure,
                 "hazard": "" if naming.hazard == ALL_CAUSE else naming.hazard,
+                **_criteria(one),
                 "use": "x" if one.best else "",
                 "source": naming.source,
             }
@@ -286,6 +294,14 @@ def _plain(formula: str) -> str:
     """Write ``exp(ln(x))`` as ``x``."""
     found = re.fullmatch(r"exp\(ln\((\w+)\)\)", formula)
     return found[1] if found else formula
+
+
+def _criteria(one: Estimate) -> dict[str, str]:
+    names = ("aic", "bic", "bic_events")
+    if one.criteria is None:
+        return dict.fromkeys((*names, "fit_data"), "")
+    texts = [f"{value:.2f}" for value in one.criteria]
+    return {**dict(zip(names, texts, strict=True)), "fit_data": one.data}
 
 
 def _covariances(one: Estimate, stem: str, ids: Sequence[str]) -> list[dict[str, str]]:

@@ -166,7 +166,8 @@ class Curve:
     ``delay``, ``hr_from``, ``hr_until``, ``early_period``, ``km_until``, ``wane_from`` and
     ``wane_until`` are in ``time_unit``. ``wane`` is one of `WANING`, "" where nothing wanes.
     Where the average of a slot's candidates is in use, the first of them is marked by ``use`` and
-    holds them all in ``average``.
+    holds them all in ``average``. How well the family fits stands in ``aic`` to ``fit_data``; no
+    result depends on it.
     Parameters stand in the family's order; those of a spline are ``gamma0``, ``gamma1``, … and
     ``knot1``, ``knot2``, …, and its scale is ``scale``, or ``pps_scale`` after progression.
     """
@@ -203,6 +204,10 @@ class Curve:
     wane_until: Expression | None = None
     average_weight: Expression | None = None
     average: tuple[Curve, ...] = ()
+    aic: float | None = None
+    bic: float | None = None
+    bic_events: float | None = None
+    fit_data: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,6 +177,10 @@ _SCHEMAS = (
                 "`excess`: an OS curve beyond the population's mortality; blank is `all_cause`.",
                 HAZARDS,
             ),
+            _may("aic", "number", "Akaike's criterion of the fit, shown in reports."),
+            _may("bic", "number", "Bayes' criterion with the number of subjects."),
+            _may("bic_events", "number", "Bayes' criterion with the number of events."),
+            _may("fit_data", "text", "The data of the fit; AIC is compared within the same."),
             _may("average_weight", "expression", "Weight of the candidate in an average of some."),
             _may(
                 "use",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from heor.spec.context import Reading, RowReader, in_column
 from heor.spec.expressions import FUNCTIONS, Expression, constant
@@ -193,7 +194,7 @@ def _curve(
     family = cells.one_of("family", FAMILIES, "a survival family", required=True)
     scale, parameters = family_parameters(cells, family, "parameters")
     unit = cells.parsed("time_unit", time_unit, required=True)
-    optional = {name: cells.expression(name) for name in (*MODIFIERS, *EARLY)}
+    optional: dict[str, Any] = {n: cells.expression(n) for n in (*MODIFIERS, *EARLY)}
     pps_family, pps_scale, pps_parameters = "", "", dict[str, Expression]()
     after = family == "post_progression"
     if after or (endpoint == "os" and (cells.text("pps_family") or cells.text("pps_parameters"))):
@@ -233,8 +234,19 @@ def _curve(
         wane_to=wane_to,
         wane=wane,
         average=(),
+        **_fit(cells),
         **optional,
     )
+
+
+def _fit(cells: RowReader) -> dict[str, Any]:
+    """Read how well the family fits, and what."""
+    found: dict[str, Any] = {name: cells.number(name) for name in ("aic", "bic", "bic_events")}
+    found["fit_data"] = cells.text("fit_data")
+    for name in ("aic", "bic", "bic_events"):
+        if cells.text(name) and not found["fit_data"]:
+            cells.problem("fit_data", f"`{name}` needs `fit_data`: what the curve was fitted to")
+    return found
 
 
 def _waning(cells: RowReader, strategy: str, strategies: Sequence[str]) -> tuple[str, str]:

@@ -73,7 +73,7 @@ def own_formulas(reports):
     for spec, ctx, _ in reports.values():
         for row, curve in enumerate(spec.curves):
             one = Candidate(ctx, row)
-            if one.formula and curve.hr_until is None:
+            if one.formula and curve.hr_until is None and not curve.wane_to:
                 yield spec, curve, one
 
 
@@ -118,7 +118,7 @@ def test_candidates_without_a_formula_show_a_dash(random_reports):
     for spec, ctx, _ in random_reports.values():
         for row, curve in enumerate(spec.curves):
             one = Candidate(ctx, row)
-            if one.formula and curve.hr_until is not None:
+            if one.formula and (curve.hr_until is not None or curve.wane_to):
                 assert one.survival(Term("u", 1.0)).value == DASH
                 assert one.median().value == DASH
 
@@ -156,6 +156,22 @@ def test_candidates_in_use_are_marked(shipped):
     assert [row[0] for row in rows] == [curve.id for curve in curves]
     assert [row[10] for row in rows] == ["yes" if curve.use else "no" for curve in curves]
     assert [row[11] for row in rows] == [form_of(curve) for curve in curves]
+
+
+def test_criteria_of_fits_with_weights_among_the_same_data(shipped):
+    ctx, sheet = shipped
+    fitted = [curve for curve in ctx.results.spec.curves if curve.aic is not None]
+    rows = list(rows_under(sheet, "How well candidates fit"))
+    assert [row[0] for row in rows] == [curve.id for curve in fitted]
+    assert len(fitted) == 10
+    for curve, row in zip(fitted, rows, strict=True):
+        assert row[3:6] == [curve.aic, curve.bic, curve.bic_events]
+        same = [one.aic for one in fitted if one.fit_data == curve.fit_data]
+        assert row[6] == pytest.approx(curve.aic - min(same), abs=1e-12)
+        shares = np.exp(-(np.array(same) - min(same)) / 2)
+        wanted = np.exp(-(curve.aic - min(same)) / 2) / shares.sum()
+        assert row[7] == pytest.approx(wanted, rel=1e-12)
+        assert row[13] == curve.fit_data
 
 
 def test_published_numbers_beside_the_model(shipped):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from pathlib import Path
@@ -15,12 +16,14 @@ from study_folder import write_study
 
 from heor.report.charts import HIGH_COLOUR, LOW_COLOUR
 from heor.report.figures import canvas, gallery
+from heor.report.figures.candidates import Z95, greenwood
 from heor.report.figures.gallery import CAPTIONS, captions, pictures, write_figures
 from heor.report.figures.picture import HATCHES, PAGE_WIDTH, Money, Picture, dash, file_stem
 from heor.report.figures.uncertainty import RADIUS, ellipse
 from heor.report.files import CannotWrite
 from heor.report.view import Facts
 from heor.spec.reader import read_study
+from heor.spec.records import KaplanMeier
 from heor.study import Plan, run_study
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -64,7 +67,15 @@ def line(axes, label):
 def test_every_chart_of_the_workbook_has_a_figure_with_a_stable_name(shown) -> None:
     assert list(shown) == [
         *("survival_os_data", "survival_os", "survival_pfs"),
-        *("trace_old", "trace_new", "costs", "life_years", "qalys", "accrual"),
+        *(
+            "trace_old",
+            "trace_new",
+            "candidates_new_os_all",
+            "costs",
+            "life_years",
+            "qalys",
+            "accrual",
+        ),
         *("scenarios_new", "tornado_inmb_new", "tornado_icer_new"),
         *("ce_plane_new", "ceac", "evpi", "convergence_new"),
         *("two_way_hr_rate_new", "importance_new"),
@@ -87,6 +98,14 @@ def test_results_that_are_missing_have_no_figure(facts) -> None:
     bare = run_study(facts.results.spec, Plan(skip=("accrual", "scenarios", "dsa", "psa")))
     names = [picture.name for picture in pictures(Facts.of(bare))]
     assert names[-4:] == ["costs", "life_years", "qalys", "accrual"]
+
+
+def test_candidates_are_the_curves_of_the_model(facts, shown) -> None:
+    (axes,) = drawn(shown["candidates_new_os_all"])
+    trace = facts.traces["new"]
+    x, y = line(axes, "new_os: exponential (in use)").get_data()
+    assert np.array_equal(y, trace.endpoints["os"][0][: len(x)])
+    assert line(axes, "new_os_as_old: exponential").get_ydata()[-1] < y[-1]
 
 
 def test_survival_is_the_trace_with_its_points(facts, shown) -> None:
@@ -383,3 +402,24 @@ def test_money_of_an_axis() -> None:
 
 def test_file_stems_are_safe() -> None:
     assert file_stem("trace", "a/b:c é") == "trace_a_b_c__"
+
+
+def test_band_of_a_kaplan_meier_curve() -> None:
+    """Ten people, deaths at 1 and 2: Greenwood's variance on ln(-ln S)."""
+    km = KaplanMeier(
+        strategy="a",
+        endpoint="os",
+        group="all",
+        time=np.array([0.0, 1.0, 2.0]),
+        survival=np.array([1.0, 0.9, 0.8]),
+        at_risk=np.array([10.0, 10.0, 9.0]),
+        events=np.array([0.0, 1.0, 1.0]),
+        time_unit="year",
+        source="",
+    )
+    band = greenwood(km)
+    assert band is not None
+    width = np.exp(Z95 * np.sqrt(1 / 90 + 1 / 72) / -np.log(0.8))
+    np.testing.assert_allclose(band[0], [1, band[0][1], 0.8**width], rtol=1e-14)
+    np.testing.assert_allclose(band[1], [1, band[1][1], 0.8 ** (1 / width)], rtol=1e-14)
+    assert greenwood(dataclasses.replace(km, events=km.events * np.nan)) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from heor.analyses.study_results import StudyResults
 from heor.report import files
-from heor.report.figures import bars, canvas, curves, sensitivity, uncertainty
+from heor.report.figures import bars, candidates, canvas, curves, sensitivity, uncertainty
 from heor.report.figures.picture import Picture
 from heor.report.view import Facts
 
@@ -20,7 +20,7 @@ FORMATS = tuple(canvas.WRITERS)
 
 def pictures(facts: Facts) -> tuple[Picture, ...]:
     """Every figure that the results hold, in the order of a dossier."""
-    rooms = (curves, bars, uncertainty, sensitivity)
+    rooms = (curves, candidates, bars, uncertainty, sensitivity)
     return tuple(picture for room in rooms for picture in room.pictures(facts))
 
 

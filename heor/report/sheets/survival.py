@@ -30,6 +30,7 @@ from heor.report.curve_facts import (
 from heor.report.live import GRID_HEADING, GRID_ROW, Column, Term, put
 from heor.report.lookup import joined, whole_number
 from heor.report.sheets.layout import Context, head
+from heor.report.sheets.survival_fits import write_fits
 from heor.report.sheets.survival_tables import (
     LAST_PRINTED,
     WIDTHS,
@@ -80,6 +81,7 @@ def write_survival(ctx: Context, sheet: Sheet) -> None:
     row = tables.landmarks(row + CHART_ROWS * (-(-count // 2)) + 1)
     row = tables.final(row + 1)
     row = tables.candidates(row + 1)
+    row = write_fits(ctx, sheet, row + 1, WIDTHS[LAST_PRINTED])
     targets: dict[Key, Points] = {}
     if spec.validation_targets:
         row = tables.targets(row + 1, targets)
