@@ -136,8 +136,8 @@ def importance_tables(
             if sobol is not None:
                 found = indices[row.factor.name]
                 cells += [
-                    f"{percent(found.first)} ± {percent(found.first_half)}",
-                    f"{percent(found.total)} ± {percent(found.total_half)}",
+                    f"{100 * found.first:.1f}±{percent(found.first_half)}",
+                    f"{100 * found.total:.1f}±{percent(found.total_half)}",
                 ]
             table.add_row(*cells)
         more = len(one.rows) - MOST_INPUTS
