@@ -35,7 +35,7 @@ from heor.analyses.voi_results import VoiResult
 from heor.spec.records import Spec
 
 #: Analyses that a plan may leave out; the base case always runs.
-OPTIONAL = ("accrual", "scenarios", "structure", "dsa", "psa")
+OPTIONAL = ("accrual", "scenarios", "dsa", "psa")
 
 #: Evidence grades that the banner counts, with the words it uses.
 WEAK_EVIDENCE = {
@@ -81,6 +81,8 @@ class Plan:
         Whether a probabilistic analysis too large to keep whole is of use.
     voi : bool
         Whether to rank the drawn inputs by what knowing them is worth, which takes seconds.
+    structure : bool
+        Whether to read the study as state-transition models too, if it can be: a large sheet.
     mapper : Mapper, optional
         Does scenarios and the probabilistic analysis elsewhere.
     """
@@ -96,6 +98,7 @@ class Plan:
     pairs: Sequence[tuple[str, str]] = ()
     streamed: bool = False
     voi: bool = False
+    structure: bool = False
     mapper: Mapper | None = None
 
 
@@ -146,7 +149,7 @@ def run_study(
         with clock.step("scenarios"):
             cases = scenarios.run(spec, plan.scenarios, base, plan.mapper)
     compared: StructureResult | None = None
-    if "structure" in wanted and structure.applies(spec):
+    if plan.structure and structure.applies(spec):
         with clock.step("structure"):
             compared = structure.run(spec)
     tornado = None

@@ -126,6 +126,15 @@ def voi_option(command: Command) -> Command:
     )(command)
 
 
+def structure_option(command: Command) -> Command:
+    """Add ``--structure``."""
+    return click.option(
+        "--structure",
+        is_flag=True,
+        help="Add state-transition models to the report (half as large again).",
+    )(command)
+
+
 def store_draws_option(usual: int) -> Callable[[Command], Command]:
     """Add ``--store-draws``, a number or None for all."""
     return click.option(

@@ -42,6 +42,7 @@ def read_pairs(
 @options.psa_options
 @options.until_mcse_option
 @options.voi_option
+@options.structure_option
 @options.store_draws_option(INPUT_DRAWS)
 @click.option(
     "--two-way",
@@ -74,6 +75,7 @@ def run(
     sampler: str | None,
     until_mcse: float | None,
     voi: bool,
+    structure: bool,
     store_draws: int | None,
     pairs: tuple[tuple[str, str], ...],
     workers: int,
@@ -101,6 +103,7 @@ def run(
             sampler=sampler,
             until_mcse=until_mcse,
             voi=voi,
+            structure=structure,
             pairs=pairs,
             workers=workers,
             mapper=mapper,

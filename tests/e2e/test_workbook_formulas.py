@@ -29,7 +29,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """The small study with three strategies, one of them dominated."""
     spec = read_study(shipped_studies() / "three_strategies")
     path = tmp_path_factory.mktemp("three") / "report.xlsx"
-    return write_model(run_study(spec, Plan(draws=30)), path)
+    return write_model(run_study(spec, Plan(draws=30, structure=True)), path)
 
 
 @pytest.fixture(params=["shipped", "three"])

@@ -55,7 +55,7 @@ def calc() -> Iterator[Spreadsheet]:
 def test_a_random_study(calc: Spreadsheet, tmp_path: Path, seed: int) -> None:
     spec = read_study(write_tables(tmp_path / "study", random_tables(seed)))
     skip = ("accrual", "scenarios", "dsa", "psa") if seed % 2 else ()
-    results = run_study(spec, Plan(draws=5, skip=skip))
+    results = run_study(spec, Plan(draws=5, skip=skip, structure=True))
     model = write_model(results, tmp_path / "report.xlsx")
     assert [str(fault) for fault in scan_package(model.package)][:10] == []
     calc.open(model.path)

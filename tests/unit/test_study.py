@@ -63,7 +63,6 @@ def test_record(spec, results):
         "base case",
         "accrual",
         "scenarios",
-        "structure",
         "dsa",
         "two-way",
         "threshold",
@@ -87,7 +86,7 @@ def test_warnings_of_reading_and_psa_are_kept(spec):
 def test_progress(steps, results):
     begun = [step for step, done, _ in steps if done == 0]
     assert begun == [
-        *("base case", "accrual", "scenarios", "structure", "dsa", "two-way", "threshold"),
+        *("base case", "accrual", "scenarios", "dsa", "two-way", "threshold"),
         *("psa", "psa summary", "importance"),
     ]
     ended = [step for step, done, total in steps if done == total]
