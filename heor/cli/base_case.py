@@ -61,7 +61,7 @@ def base_case(
         raise click.UsageError("--draws, --seed and --sampler go with --draw I here.")
     check_output(output, inputs)
     spec = options.load(inputs, scenario, changes)
-    results = run_study(spec, Plan(skip=("accrual", "scenarios", "structure", "dsa", "psa")))
+    results = run_study(spec, Plan(skip=("accrual", "scenarios", "dsa", "psa")))
     if draw is not None:
         results = _replay(results, draw, draws, seed, sampler)
     deliver(results, FORMS, output=output, as_json=as_json, quiet=quiet, no_color=no_color)

@@ -68,7 +68,7 @@ def psa(
             sampler=sampler,
             until_mcse=until_mcse,
             workers=workers,
-            skip=("accrual", "scenarios", "structure", "dsa"),
+            skip=("accrual", "scenarios", "dsa"),
             streamed=not workbook,
             sensitivity=workbook,
             mapper=mapper,
