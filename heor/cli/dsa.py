@@ -48,9 +48,7 @@ def dsa(
     check_output(output, inputs)
     spec = options.load(inputs, scenario, changes)
     workbook = output is not None and output.suffix.lower() == ".xlsx"
-    plan = Plan(
-        skip=("accrual", "scenarios", "structure", "psa"), workers=workers, sensitivity=workbook
-    )
+    plan = Plan(skip=("accrual", "scenarios", "psa"), workers=workers, sensitivity=workbook)
     with progress_bar(quiet=quiet) as progress:
         results = run_study(spec, plan, progress)
     deliver(results, FORMS, output=output, as_json=as_json, quiet=quiet, no_color=no_color)

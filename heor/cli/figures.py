@@ -87,7 +87,7 @@ def figures(
         sampler=sampler,
         workers=workers,
         voi=voi,
-        skip=("accrual", "structure"),
+        skip=("accrual",),
     )
     with progress_bar(quiet=quiet) as progress:
         results = run_study(spec, plan, progress)

@@ -49,8 +49,6 @@ def scenarios(
     check_output(output, inputs)
     spec = options.load(inputs, changes=changes)
     with options.cluster(scheduler) as mapper, progress_bar(quiet=quiet) as progress:
-        plan = Plan(
-            skip=("accrual", "structure", "dsa", "psa"), scenarios=names or None, mapper=mapper
-        )
+        plan = Plan(skip=("accrual", "dsa", "psa"), scenarios=names or None, mapper=mapper)
         results = run_study(spec, plan, progress)
     deliver(results, FORMS, output=output, as_json=as_json, quiet=quiet, no_color=no_color)

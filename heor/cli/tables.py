@@ -65,9 +65,7 @@ def tables(
     options.not_over_inputs(inputs, output)
     import_docx()
     spec = options.load(inputs, scenario, changes)
-    plan = Plan(
-        draws=draws, seed=seed, sampler=sampler, workers=workers, skip=("accrual", "structure")
-    )
+    plan = Plan(draws=draws, seed=seed, sampler=sampler, workers=workers, skip=("accrual",))
     with progress_bar(quiet=quiet) as progress:
         results = run_study(spec, plan, progress)
     write_dossier(results, output, paper)
