@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize, special
+from scipy import linalg, special
 
 from heor.spec.parameters import FloatArray
 
@@ -149,6 +149,8 @@ def fit(basis: Basis, y: FloatArray) -> Smooth:
         values = [criterion(g) for g in grid]
         best = int(np.argmin(values))
         bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+        from scipy import optimize
+
         found = optimize.minimize_scalar(criterion, bounds=bounds, method="bounded")
         weight = float(np.exp(found.x if found.fun <= values[best] else grid[best]))
     else:
@@ -279,6 +281,8 @@ def _fit_scales(z: FloatArray, y: FloatArray) -> FloatArray:
 
     start = np.concatenate([np.full(inputs, np.log(2.0) + 0.5 * np.log(inputs)), [0.0, -1.0]])
     bounds = [(-2.0, 6.0)] * inputs + [(-8.0, 4.0), (-16.0, 2.0)]
+    from scipy import optimize
+
     found = optimize.minimize(
         negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60}
     )

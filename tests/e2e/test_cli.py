@@ -409,7 +409,7 @@ def test_a_failing_report_leaves_the_old_files(
 @pytest.mark.skipif(os.name == "nt", reason="signals differ on Windows")
 def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "heor", "run", "--draws", "300000", "-o", str(out)]
+    command = [sys.executable, "-m", "heor", "run", "--draws", "200000", "-o", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         time.sleep(5)
