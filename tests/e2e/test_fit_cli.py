@@ -141,7 +141,9 @@ def test_an_excess_hazard_from_patients_to_a_study(tmp_path):
     (row,) = csv.DictReader((out / "curves.csv").read_text("utf-8").splitlines())
     assert row["hazard"] == "excess"
     tables = {name: (out / f"{name}.csv").read_text("utf-8") for name in ("parameters", "curves")}
-    tables["curves"] += "new_pfs,new,pfs,,exponential,rate=1,month,,,x,assumption\n"
+    pfs = {"id": "new_pfs", "strategy": "new", "endpoint": "pfs", "family": "exponential"}
+    pfs |= {"parameters": "rate=1", "time_unit": "month", "use": "x", "source": "assumption"}
+    tables["curves"] += ",".join(pfs.get(name, "") for name in row) + "\n"
     tables["settings"] = (
         "key,value\ncurrency,USD\ncycle_length,1 month\nhorizon,10 years\n"
         "discount_rate_costs,0%\ndiscount_rate_outcomes,0%\nreference,new\nthresholds,50000\n"
