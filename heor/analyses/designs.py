@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from heor.engine.evaluate import traces
+from heor.engine.timeline import Timeline
 from heor.errors import HeorError
 from heor.spec.parameters import Draws, FloatArray
-from heor.spec.records import Spec
+from heor.spec.records import RESET, Spec
 
 #: Most intervals in which events are counted, and draws whose curves are made at a time.
 INTERVALS, BLOCK = 60, 256
@@ -203,7 +204,7 @@ def _survival(spec: Spec, draws: Draws, design: Design, part: Part) -> Chances:
             f"design {design.name}: {part.target} is watched for less than a cycle of the model"
         )
     at = np.unique(np.linspace(first, last, min(INTERVALS, last - first) + 1).round().astype(int))
-    short = replace(spec, settings=replace(spec.settings, horizon=last * length))
+    short = _until(spec, last)
     pieces = []
     for begin in range(0, len(draws), BLOCK):
         trace = traces(short, draws.rows(begin, begin + BLOCK))[strategy]
@@ -220,6 +221,26 @@ def _survival(spec: Spec, draws: Draws, design: Design, part: Part) -> Chances:
             f"the follow-up of {part.target}"
         )
     return Chances(part, share=share / whole, edges=at * length)
+
+
+def _until(spec: Spec, last: int) -> Spec:
+    """The study with a horizon of ``last`` cycles, and the same curves up to there.
+
+    A survival after progression that is derived counts deaths up to the study's own horizon or
+    `pps_follow_up` (methods 9.3), so its cycles stay.
+    """
+    settings = spec.settings
+    horizon = last * settings.cycle_length
+    if settings.structure == RESET:
+        own = Timeline(settings).horizon
+        follow_up = own if settings.pps_follow_up is None else settings.pps_follow_up
+        return replace(
+            spec,
+            settings=replace(
+                settings, horizon=max(own, horizon), pps_follow_up=min(follow_up, own)
+            ),
+        )
+    return replace(spec, settings=replace(settings, horizon=horizon))
 
 
 def simulate(one: Chances, n: int, rng: np.random.Generator) -> FloatArray:

@@ -22,7 +22,7 @@ from test_voi_oracles import normal_value
 
 from heor.analyses import designs, evsi, nested, psa, voi
 from heor.cli import main
-from heor.engine.evaluate import evaluate
+from heor.engine.evaluate import evaluate, traces
 from heor.errors import HeorError
 from heor.spec import draws as draw_sets
 from heor.spec.parameters import Draws
@@ -189,6 +189,28 @@ def test_patients_of_all_groups_show_their_group_and_their_times():
 
 
 # --- nested Monte Carlo --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("follow_up", [None, 2.0])
+@pytest.mark.parametrize("months", [12, 60])
+def test_a_survival_that_is_derived_is_that_of_the_model(follow_up, months):
+    """A short study is watched on the model's curve, not on one derived up to its own end."""
+    spec = study(
+        [
+            curve("a", "pfs", "weibull", {"shape": 1.3, "scale": 0.8}),
+            curve("a", "os", "weibull", {"shape": 1.4, "scale": 2.0}),
+        ],
+        options=settings(structure="state_transition_reset", horizon=4.0, pps_follow_up=follow_up),
+    )
+    draws = draw_sets.base(spec)
+    design = designs.read_design(f"s=survival:a.os:{months}")
+    (one,) = designs.chances(spec, draws, design)
+    alive = traces(spec, draws)["a"].endpoints["os"][0]
+    # after the model's horizon, survival goes on
+    at = (one.edges / spec.settings.cycle_length).round().astype(int)
+    at = at[at < len(alive)]
+    left = 1 - np.concatenate([[0.0], np.cumsum(one.share[0, 0, :-1])])
+    assert left[: len(at)] == pytest.approx(alive[at], abs=1e-14)
 
 
 def test_nested_evppi_of_a_linear_study():
