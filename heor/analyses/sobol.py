@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from heor.analyses.ceac import middle_threshold
-from heor.analyses.factors import ROWS, Factor, factors_of
+from heor.analyses.factors import Factor, factors_of
 from heor.analyses.importance import OUTCOMES
 from heor.engine.evaluate import evaluate
 from heor.errors import HeorError
@@ -137,11 +137,11 @@ def design(
     from SALib.sample import sobol
 
     names, groups, takers = [], [], []
-    for factor in factors:
-        whole = factor.name == ROWS
+    for number, factor in enumerate(factors):
+        whole = factor.together == "rows"
         for members in [factor.parameters] if whole else [(p,) for p in factor.parameters]:
             names.append(members[0])
-            groups.append(factor.name)
+            groups.append(f"{number:06d}")
             takers.append(members)
     problem = {
         "num_vars": len(names),
@@ -177,8 +177,6 @@ def analyse(
         conf_level=CONFIDENCE,
         seed=seed,
     )
-    order = list(dict.fromkeys(problem["groups"]))
-    places = [order.index(factor.name) for factor in factors]
     return tuple(
         SobolIndex(
             factor=factor,
@@ -187,5 +185,5 @@ def analyse(
             total=float(found["ST"][i]),
             total_half=float(found["ST_conf"][i]),
         )
-        for factor, i in zip(factors, places, strict=True)
+        for i, factor in enumerate(factors)
     )

@@ -224,6 +224,21 @@ def test_factors_of_a_study():
     assert np.corrcoef(drawn.values["c1"], drawn.values["c2"])[0, 1] > 0
 
 
+def test_a_group_may_have_the_name_of_an_input():
+    """Each factor keeps its own numbers: 2a + b + c with c named as the group of a and b."""
+    factors = [
+        Factor(name="c", label="both", parameters=("a", "b"), together="correlated"),
+        single("c"),
+    ]
+    problem, points = sobol.design(factors, 1024, seed=4)
+    assert len(points["a"]) == 1024 * (len(factors) + 2)
+    both, alone = sobol.analyse(
+        factors, problem, 2 * points["a"] + points["b"] + points["c"], seed=4
+    )
+    assert both.first == pytest.approx(5 / 6, abs=0.03)
+    assert alone.total == pytest.approx(1 / 6, abs=0.03)
+
+
 def test_draws_at_the_numbers_of_the_streams_are_the_draws():
     """`draws.at` forms correlations, shares and formulas as `draws.sample` does."""
     spec = read_study(shipped_studies() / "three_strategies")
