@@ -69,13 +69,13 @@ def implied_hazard(start: FloatArray, end: FloatArray, arrivals: FloatArray) -> 
 
     Infinite where nobody is left, minus infinity where nobody was there who could die. Newton's
     steps climb from the larger of two values below the root: that of arrivals in mid-cycle, a
-    quadratic equation in e^(-x/2), and arrivals·(1 - e^-x)/end.
+    quadratic equation in e^(-x/2), and, where x is above 0, arrivals·(1 - e^-x)/end.
     """
     nobody = (start <= 0) & (arrivals <= 0)
     root = np.sqrt(arrivals * arrivals + 4.0 * start * end)
     half = np.divide(2.0 * end, arrivals + root, out=np.ones_like(root), where=end > 0)
     x = np.clip(-2.0 * np.log(half), -_FAR, _FAR)
-    x = np.maximum(x, _ratio(arrivals * -np.expm1(-x), end))
+    x = np.where(x > 0, np.maximum(x, _ratio(arrivals * -np.expm1(-x), end)), x)
     for _ in range(_STEPS):
         gone = np.exp(-x)
         mean = arriving(x)

@@ -107,7 +107,15 @@ def test_implied_hazard_of_a_constant_one_is_that_hazard(cycle: float) -> None:
 
 @pytest.mark.parametrize(
     ("start", "arrivals", "hazard"),
-    [(0.3, 0.01, 0.02), (0.0, 0.2, 0.5), (0.4, 0.0, 3.0), (0.1, 0.1, -0.2), (1e-9, 0.3, 400.0)],
+    [
+        (0.3, 0.01, 0.02),
+        (0.0, 0.2, 0.5),
+        (0.4, 0.0, 3.0),
+        (0.1, 0.1, -0.2),
+        (1e-9, 0.3, 400.0),
+        (0.002, 0.0, -5.9),
+        (0.002, 4e-6, -4.9),
+    ],
 )
 def test_implied_hazard_solves_its_equation(start: float, arrivals: float, hazard: float) -> None:
     x = np.array([[hazard]])
