@@ -143,7 +143,8 @@ def run(
     Raises
     ------
     HeorError
-        When a design does not fit the study, or the study's patients are not known but costs are.
+        When a design does not fit the study, or the study's patients are not known but costs are,
+        or there is one strategy or one draw alone.
     """
     if voi.population_of(spec.settings) is None and (costs.fixed or costs.per_patient):
         raise HeorError(
@@ -151,6 +152,8 @@ def run(
             "`decision_horizon` say how many patients its results are for"
         )
     cost, qaly = voi.totals(spec, psa)
+    if len(cost) < 2:
+        raise HeorError("the value of a study needs 2 draws or more, found 1")
     marks = np.asarray(voi.marks_of(spec, cost, qaly, thresholds), dtype=np.float64)
     prior = Prior(cost, qaly, marks, spec.settings.severity_weight)
     found = []

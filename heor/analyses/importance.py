@@ -124,6 +124,8 @@ def run(spec: Spec, psa: PsaResult, threshold: float | None = None) -> Importanc
     fewest = fewest_draws(inputs)
     if len(psa.draws) < psa.n:
         raise HeorError(f"the inputs of {psa.n:,} draws are not kept; ask for fewer draws")
+    if len(psa.outcomes.strategies) < 2:
+        raise HeorError("with one strategy there is no difference whose spread could be explained")
     if not factors:
         raise HeorError("no input varies over the draws")
     if psa.n < fewest:
@@ -169,8 +171,10 @@ def run(spec: Spec, psa: PsaResult, threshold: float | None = None) -> Importanc
 
 
 def possible(spec: Spec, psa: PsaResult) -> bool:
-    """Whether something varies, and there are enough draws with their inputs."""
+    """Whether strategies differ, something varies, and there are enough draws with inputs."""
     inputs = sum(len(factor.parameters) for factor in _varying(spec, psa))
+    if len(psa.outcomes.strategies) < 2:
+        return False
     return inputs > 0 and fewest_draws(inputs) <= psa.n == len(psa.draws)
 
 

@@ -101,8 +101,16 @@ def run(
 
 
 def totals(spec: Spec, psa: PsaResult) -> tuple[FloatArray, FloatArray]:
-    """Costs and QALYs of every draw ``(draw, strategy)``, the reference first."""
+    """Costs and QALYs of every draw ``(draw, strategy)``, the reference first.
+
+    Raises
+    ------
+    HeorError
+        When there is one strategy alone.
+    """
     strategies, reference = spec.strategy_ids(), spec.settings.reference
+    if len(strategies) < 2:
+        raise HeorError("with one strategy there is nothing to decide, so information has no value")
     order = sorted(range(len(strategies)), key=lambda i: strategies[i] != reference)
     return psa.outcomes.get("cost")[:, order], psa.outcomes.get("qaly")[:, order]
 

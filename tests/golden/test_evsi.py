@@ -7,6 +7,7 @@ binomial: a sum over the beta-binomial. Gamma and censored exponential times: th
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -20,7 +21,7 @@ from scipy import stats
 from small_studies import cost, curve, settings, study
 from test_voi_oracles import normal_value
 
-from heor.analyses import designs, evsi, nested, psa, voi
+from heor.analyses import designs, evsi, importance, nested, psa, voi
 from heor.cli import main
 from heor.engine.evaluate import evaluate, traces
 from heor.errors import HeorError
@@ -359,3 +360,25 @@ def test_costs_need_the_number_of_patients():
     found = evsi.run(spec, sample, [design], [5], evsi.Costs(), [1e4])
     assert found.designs[0].samples[0].net_benefit is None
     assert found.designs[0].best == (None,)
+
+
+def test_one_strategy_or_one_draw_has_no_value_of_information():
+    spec = rate_study()
+    alone = dataclasses.replace(
+        spec,
+        strategies=spec.strategies[:1],
+        curves=tuple(c for c in spec.curves if c.strategy == spec.strategies[0].id),
+        costs=tuple(c for c in spec.costs if c.strategy in ("all", spec.strategies[0].id)),
+        settings=dataclasses.replace(spec.settings, reference=spec.strategies[0].id),
+    )
+    drawn = psa.run(alone, 60)
+    for analyse in (
+        lambda: voi.run(alone, drawn, {}),
+        lambda: evsi.run(alone, drawn, [], [10], evsi.Costs()),
+        lambda: importance.run(alone, drawn),
+    ):
+        with pytest.raises(HeorError, match="with one strategy"):
+            analyse()
+    assert not importance.possible(alone, drawn)
+    with pytest.raises(HeorError, match="2 draws"):
+        evsi.run(spec, psa.run(spec, 1), [], [10], evsi.Costs())
