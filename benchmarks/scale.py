@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has heormodel")
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--totals", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.size:
-        print(json.dumps(one_size(chosen.size)))
+        print(json.dumps(one_size(chosen.size, chosen.totals)))
         return
     print(f"Load before: {os.getloadavg()[0]:.1f}\n")
     tables(chosen.peers)
@@ -54,35 +56,57 @@ def tables(peers: str | None) -> None:
 # --- sizes --------------------------------------------------------------------------------------
 
 
-def one_size(draws: int) -> dict[str, float]:
-    """Sample, evaluate and summarise one PSA, as ``heor psa`` does, on one thread."""
-    import resource
+def one_size(draws: int, totals: bool) -> dict[str, float]:
+    """Sample, evaluate and summarise one PSA on one thread.
 
-    from heor.analyses import psa
+    As ``heor psa`` does; or, with ``totals``, costs and QALYs alone and their acceptability curve.
+    """
+    from heor.analyses import ceac, psa, psa_parts
+    from heor.analyses.mapper import here
     from heor.spec.reader import read_study
 
     spec = read_study(STUDY)
     wall, cpu = time.perf_counter(), time.process_time()
-    result = psa.run(spec, draws, streamed=True)
-    psa.summarise(spec, result)
+    if totals:
+        parts = psa_parts.cut([draws], 1, "random", psa.PART, ("cost", "qaly"))
+        found = psa_parts.do(spec, parts, here)
+        thresholds = np.linspace(0, 200_000, 1_000)
+        ceac.acceptability(found.strategies, found.get("cost"), found.get("qaly"), thresholds)
+    else:
+        psa.summarise(spec, psa.run(spec, draws, streamed=True))
     return {
         "wall": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": _peak(),
     }
+
+
+def _peak() -> float:
+    """Peak resident memory of this program in MB; what began it does not count."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource
+
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def sizes() -> None:
     """Time and memory against the number of draws."""
     print("PSA of the reference task, sampling and summary included, one thread")
     print(f"{'draws':>10s}{'wall s':>9s}{'CPU s':>9s}{'us/draw':>9s}{'MB':>7s}")
-    for draws in SIZES:
+    for draws, totals in product(SIZES, (False, True)):
         command = [sys.executable, __file__, "--size", str(draws)]
+        if totals:
+            command.append("--totals")
         done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE)
         found = json.loads(done.stdout)
         print(
             f"{draws:10,d}{found['wall']:9.2f}{found['cpu']:9.2f}"
             f"{found['cpu'] / draws * 1e6:9.1f}{found['peak_mb']:7.0f}"
+            f"{'  costs and QALYs alone' if totals else ''}"
         )
     print()
 
@@ -103,9 +127,8 @@ def growth() -> None:
         longer = replace(spec, settings=replace(spec.settings, horizon=float(years)))
         spent = _median(lambda study=longer: evaluate(study, draws))
         cycles = round(years * floor.WEEKS_PER_YEAR)
-        print(
-            f"{cycles:8,d} cycles    {spent / 2_000 * 1e6:9.1f}{spent / cycles * 1e6:9.1f} a cycle"
-        )
+        each = spent / 2_000 / cycles * 1e9
+        print(f"{cycles:8,d} cycles    {spent / 2_000 * 1e6:9.1f}{each:9.1f} ns a cycle")
     for strategies in (2, 4, 8):
         more = _with_strategies(spec, strategies)
         spent = _median(lambda study=more: evaluate(study, draws))
